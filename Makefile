@@ -1,0 +1,39 @@
+# Every target first makes its own environment in .venv, from nothing, and makes it again when requirements-dev.txt
+# changes. Linux or macOS, Python 3.10, 3.11 or 3.12. Another interpreter: make clean; make test PYTHON=python3.10
+VENV ?= .venv
+OUT ?= demo-out
+# 3.11 and 3.10 first: there the versions are the ones that the WebUI itself pins.
+SUPPORTED = import sys, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
+PYTHON ?= $(shell for name in python3.11 python3.10 python3.12 python3; do \
+	$$name -c '$(SUPPORTED)' 2>/dev/null && echo $$name && break; done)
+
+RUN = $(VENV)/bin/python
+READY = $(VENV)/.ready
+
+.PHONY: demo test lint bench clean
+
+demo: $(READY)
+	$(RUN) -m lib_zsnr.demo --out $(OUT)
+
+test: $(READY)
+	$(RUN) -m pytest
+
+lint: $(READY)
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+bench: $(READY)
+	$(RUN) -m tests.bench
+
+# Wheels only: nothing is compiled, and no package runs code of its own while it is installed.
+$(READY): requirements-dev.txt
+	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { \
+		echo "This needs Python 3.10, 3.11 or 3.12 with its venv module (Debian: apt-get install python3-venv);" \
+			"found $(or $(PYTHON),none). Name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making the environment in $(VENV): about 3 GB to download, 5 GB on disk, some minutes."
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r requirements-dev.txt
+	touch $(READY)
+
+clean:
+	rm -rf .venv

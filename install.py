@@ -1,0 +1,54 @@
+"""Run by the WebUI when it starts. Installs nothing; says what the extension needs and does not find, if anything."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+NAME = "Zero Terminal SNR"
+# Looked for, never imported: that would cost seconds at every start of the WebUI.
+PACKAGES = ("torch", "numpy", "gradio", "fastapi")
+# The samplers are no package of the WebUI's but a repository that it clones before it runs this file.
+K_DIFFUSION = "repositories/k-diffusion/k_diffusion/sampling.py"
+HOOK = "def process_before_every_sampling"
+FIRST_WEBUI_WITH_HOOK = "1.10.0"
+
+
+def webui_folder():
+    """The WebUI that runs this file: it puts its own folder on the path. None when someone else runs it."""
+    return next((Path(entry) for entry in sys.path if (Path(entry) / "modules" / "scripts.py").is_file()), None)
+
+
+def problems(webui):
+    """What is missing, what follows from it and what to do, in a sentence or two each; empty when all is well."""
+    found = [
+        f"the package {name} was not found. The WebUI brings it along, and the extension cannot work without it. "
+        "Start the WebUI once with --reinstall-torch for torch, or without --skip-install for the others."
+        for name in PACKAGES
+        if importlib.util.find_spec(name) is None
+    ]
+    if webui is None:
+        return found
+    if not (webui / K_DIFFUSION).is_file() and importlib.util.find_spec("k_diffusion") is None:
+        found.append(
+            f"k-diffusion was not found; it was expected at {webui / K_DIFFUSION}. The extension cannot work without "
+            "it. Delete the folder repositories/k-diffusion, then start the WebUI: it fetches it again."
+        )
+    if HOOK not in (webui / "modules" / "scripts.py").read_text(encoding="utf-8", errors="replace"):
+        found.append(
+            f"this WebUI is too old: it does not call extensions before every sampling, and the panel would do "
+            f"nothing. Update it to {FIRST_WEBUI_WITH_HOOK} or newer (1.10.1 is the one that was tested)."
+        )
+    return found
+
+
+def main():
+    """Print the problems. Whatever goes wrong here, the WebUI starts."""
+    try:
+        for problem in problems(webui_folder()):
+            print(f"{NAME}: {problem}")
+    except Exception as error:
+        print(f"{NAME}: could not check what the WebUI offers ({error}). The extension is loaded all the same.")
+
+
+if __name__ == "__main__":
+    main()
