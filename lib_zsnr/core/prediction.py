@@ -1,0 +1,70 @@
+"""What a model predicts: epsilon, v or x0, and the way from one to the other at one noise level.
+
+All functions take x_t = sqrt(alphas_cumprod) x0 + sqrt(1 - alphas_cumprod) epsilon, with alphas_cumprod a tensor
+that broadcasts against x_t (`[B, 1, 1, 1]` for a batch of latents `[B, C, H, W]`) or a number, and leave their
+inputs alone. v = sqrt(alphas_cumprod) epsilon - sqrt(1 - alphas_cumprod) x0 (Salimans and Ho 2022, Lin et al. 2023
+section 3.2). The ways between v and x0, and from v to epsilon, stay well-conditioned down to zero SNR. Out of
+epsilon there is no such way: x0 and v are divided by sqrt(alphas_cumprod) there, 4519-fold at the rescaled end.
+"""
+
+from __future__ import annotations
+
+from typing import Union
+
+import torch
+from torch import Tensor
+
+Level = Union[Tensor, float]
+
+
+def _roots(alphas_cumprod: Level, like: Tensor) -> tuple[Tensor, Tensor]:
+    level = torch.as_tensor(alphas_cumprod, dtype=like.dtype, device=like.device)
+    return torch.sqrt(level), torch.sqrt(torch.ones_like(level) - level)
+
+
+def add_noise(x0: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
+    """x_t of a clean picture and its noise."""
+    signal, noise = _roots(alphas_cumprod, x0)
+    return signal * x0 + noise * epsilon
+
+
+def v_from_x0_and_epsilon(x0: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
+    """The training target of a v model."""
+    signal, noise = _roots(alphas_cumprod, x0)
+    return signal * epsilon - noise * x0
+
+
+def epsilon_from_v(x_t: Tensor, v: Tensor, alphas_cumprod: Level) -> Tensor:
+    """The noise that a v prediction implies."""
+    signal, noise = _roots(alphas_cumprod, x_t)
+    return signal * v + noise * x_t
+
+
+def x0_from_v(x_t: Tensor, v: Tensor, alphas_cumprod: Level) -> Tensor:
+    """The clean picture that a v prediction implies; at zero SNR this is -v."""
+    signal, noise = _roots(alphas_cumprod, x_t)
+    return signal * x_t - noise * v
+
+
+def v_from_epsilon(x_t: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
+    """The v that an epsilon prediction implies; divides by sqrt(alphas_cumprod)."""
+    signal, noise = _roots(alphas_cumprod, x_t)
+    return (epsilon - noise * x_t) / signal
+
+
+def x0_from_epsilon(x_t: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
+    """The clean picture that an epsilon prediction implies; divides by sqrt(alphas_cumprod)."""
+    signal, noise = _roots(alphas_cumprod, x_t)
+    return (x_t - noise * epsilon) / signal
+
+
+def v_from_x0(x_t: Tensor, x0: Tensor, alphas_cumprod: Level) -> Tensor:
+    """The v that a clean picture implies."""
+    signal, noise = _roots(alphas_cumprod, x_t)
+    return (signal * x_t - x0) / noise
+
+
+def epsilon_from_x0(x_t: Tensor, x0: Tensor, alphas_cumprod: Level) -> Tensor:
+    """The noise that a clean picture implies."""
+    signal, noise = _roots(alphas_cumprod, x_t)
+    return (x_t - signal * x0) / noise

@@ -1,0 +1,143 @@
+"""Reads the header of a .safetensors file, and nothing else of it.
+
+The file is: 8 bytes little-endian length N, N bytes of JSON, the tensors. The JSON maps tensor names to descriptions
+and, under `__metadata__`, text to text. Source: the section "Format" of the README of huggingface/safetensors.
+A checkpoint comes from strangers, so every number in it is checked before anything is read or allocated by it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from typing import BinaryIO
+
+LENGTH_BYTES = 8
+"""Size of the length field, in bytes (the format)."""
+
+MAX_HEADER_BYTES = 100_000_000
+"""Longest header that the format allows (MAX_HEADER_SIZE in safetensors/src/tensor.rs). SDXL has about 300 KB."""
+
+MAX_JSON_ELEMENTS = 2_000_000
+"""Most values we let a header hold: each costs Python some 70 bytes where the file spends three, so a header of the
+allowed length could otherwise ask for gigabytes. SDXL, with 2,500 tensors, has about 30,000."""
+
+MAX_SHOWN = 60
+"""Longest piece of a stranger's text that is repeated in a message, in characters."""
+
+METADATA_KEY = "__metadata__"
+
+
+class HeaderError(ValueError):
+    """The file is not readable as safetensors. The message says what was found and what was expected."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a header says: the names of its tensors, and its metadata (empty if it has none)."""
+
+    tensor_names: frozenset[str]
+    metadata: dict[str, str]
+
+
+def shown(value: object) -> str:
+    """A stranger's text as it may stand in a message: quoted, without control characters, at most MAX_SHOWN long."""
+    if not isinstance(value, str):
+        return f"a value of type {type(value).__name__}"
+    return repr(value if len(value) <= MAX_SHOWN else value[: MAX_SHOWN - 3] + "...")
+
+
+def read_header(path: str) -> Header:
+    """Read the header of the .safetensors file at `path`; its tensors are never touched.
+
+    Raises HeaderError when the content is not what the format says, OSError when the file cannot be opened or read.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        # Opening a pipe would wait for ever.
+        msg = "it is not a regular file; expected a .safetensors file"
+        raise HeaderError(msg)
+    with open(path, "rb") as file:
+        text = _read_text(file)
+    return _interpret(_parse(text))
+
+
+def _read_text(file: BinaryIO) -> str:
+    """The JSON text. At most MAX_HEADER_BYTES, and never more than the file holds, is read."""
+    size = os.fstat(file.fileno()).st_size
+    field = file.read(LENGTH_BYTES)
+    if len(field) < LENGTH_BYTES:
+        msg = f"it has {len(field)} bytes; expected at least {LENGTH_BYTES}, which give the length of the header"
+        raise HeaderError(msg)
+    length = int.from_bytes(field, "little")
+    if length > MAX_HEADER_BYTES:
+        msg = f"its header claims {length} bytes; expected at most {MAX_HEADER_BYTES}, the limit of the format"
+        raise HeaderError(msg)
+    if length > size - LENGTH_BYTES:
+        msg = f"its header claims {length} bytes, but {size - LENGTH_BYTES} follow; expected the whole header"
+        raise HeaderError(msg)
+    first = file.read(min(length, 1))
+    if first != b"{":
+        # Looked at before the rest is read: a file that is something else costs nothing.
+        msg = f"its header begins with {first!r}; expected b'{{', as in every .safetensors file"
+        raise HeaderError(msg)
+    raw = first + file.read(length - 1)
+    if len(raw) < length:
+        msg = f"its header ended after {len(raw)} of {length} bytes; expected the whole header"
+        raise HeaderError(msg)
+    elements = sum(raw.count(mark) for mark in (b",", b"{", b"["))
+    if elements > MAX_JSON_ELEMENTS:
+        msg = f"its header holds about {elements} values; expected at most {MAX_JSON_ELEMENTS}"
+        raise HeaderError(msg)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        msg = f"byte {error.start} of its header is not UTF-8; expected JSON in UTF-8"
+        raise HeaderError(msg) from error
+
+
+def _parse(text: str) -> dict[str, object]:
+    # Numbers are not needed, and converting one of a million digits takes Python up to 3.10.6 minutes.
+    try:
+        parsed = json.loads(text, object_pairs_hook=_unique, parse_int=_no_number, parse_float=_no_number)
+    except RecursionError as error:
+        msg = "its header nests lists or objects too deeply; expected at most four levels"
+        raise HeaderError(msg) from error
+    except json.JSONDecodeError as error:
+        msg = f"its header is not JSON ({error.msg} at character {error.pos}); expected JSON"
+        raise HeaderError(msg) from error
+    # The text begins with "{", so this cannot be anything else; the check keeps that out of the reader's head.
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _no_number(_digits: str) -> int:
+    return 0
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object as a dict; the format forbids a name twice, and which of the two counts would be a guess."""
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            msg = f"its header has the name {shown(name)} twice; expected every name once, as the format demands"
+            raise HeaderError(msg)
+        found[name] = value
+    return found
+
+
+def _interpret(parsed: dict[str, object]) -> Header:
+    found = parsed.pop(METADATA_KEY, None)
+    if found is not None and not isinstance(found, dict):
+        msg = f"its {METADATA_KEY} is {shown(found)}; expected names with texts"
+        raise HeaderError(msg)
+    metadata: dict[str, str] = {}
+    for name, value in (found or {}).items():
+        if not isinstance(value, str):
+            msg = f"its metadata {shown(name)} is {shown(value)}; expected text, as the format demands"
+            raise HeaderError(msg)
+        metadata[name] = value
+    for name, description in parsed.items():
+        if not isinstance(description, dict):
+            msg = f"its entry {shown(name)} is {shown(description)}; expected the description of a tensor"
+            raise HeaderError(msg)
+    return Header(frozenset(parsed), metadata)

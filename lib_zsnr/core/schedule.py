@@ -1,0 +1,82 @@
+"""Noise schedules: alphas_cumprod, sigmas, and the rescale to zero terminal SNR."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# The last alphas_cumprod of a rescaled schedule. Exactly 0 would be an infinite sigma, which k-diffusion
+# cannot hold. The WebUI, Forge and ComfyUI all use this value (sigma 4518.76), so the same seed gives the
+# same picture everywhere.
+ZERO_TERMINAL_FLOOR = 4.8973451890853435e-08
+
+# Below this last value a schedule counts as zero terminal SNR. Stable Diffusion's own ends at 4.66e-3 and a
+# rescaled one at 4.9e-8, so any bound between them would do.
+ZERO_TERMINAL_BOUND = 1e-6
+
+# Stable Diffusion 1, 2 and XL were all trained with these ("scaled linear" betas, 1000 timesteps).
+LINEAR_START = 0.00085
+LINEAR_END = 0.012
+NUM_TRAIN_TIMESTEPS = 1000
+
+
+def scaled_linear_alphas_cumprod(
+    linear_start: float = LINEAR_START,
+    linear_end: float = LINEAR_END,
+    num_train_timesteps: int = NUM_TRAIN_TIMESTEPS,
+) -> Tensor:
+    """Stable Diffusion's training schedule from its two numbers: float64 `[num_train_timesteps]` on the CPU."""
+    roots = torch.linspace(linear_start**0.5, linear_end**0.5, num_train_timesteps, dtype=torch.float64)
+    return torch.cumprod(1.0 - roots**2, dim=0)
+
+
+def is_zero_terminal_snr(alphas_cumprod: Tensor) -> bool:
+    """Whether the last value of `[T]` leaves no signal of the picture (below 1e-6)."""
+    _check_alphas_cumprod(alphas_cumprod)
+    return bool(alphas_cumprod[-1] < ZERO_TERMINAL_BOUND)
+
+
+def rescale_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
+    """Shift and scale sqrt(alphas_cumprod) so that the first value stays and the last is the floor.
+
+    Lin et al. 2023, Algorithm 1. Computed in float64 on the CPU (some devices have no float64).
+
+    alphas_cumprod: `[T]`, float32 or float64, strictly decreasing within 0..1. It is not changed.
+    Returns `[T]` with the same dtype and device. The last value is 4.897e-8 (sigma 4518.76), or half of the
+    value before it where that is less. A schedule that is zero terminal SNR already comes back as it is
+    (the rescale is not idempotent), an exact 0 at its end replaced by the floor.
+    Raises TypeError for other dtypes (half precision cannot hold the floor), ValueError for anything else.
+    """
+    _check_alphas_cumprod(alphas_cumprod)
+    values = alphas_cumprod.detach().to(device="cpu", dtype=torch.float64).clone()
+    if values[-1] >= ZERO_TERMINAL_BOUND:
+        roots = values.sqrt()
+        first, last = roots[0].clone(), roots[-1].clone()
+        values = ((roots - last) * (first / (first - last))) ** 2
+        values[-1] = 0.0
+    if values[-1] <= 0.0:
+        values[-1] = min(ZERO_TERMINAL_FLOOR, values[-2].item() / 2)
+    return values.to(device=alphas_cumprod.device, dtype=alphas_cumprod.dtype)
+
+
+def sigmas_from_alphas_cumprod(alphas_cumprod: Tensor) -> Tensor:
+    """k-diffusion's noise levels, sigma = sqrt((1 - alphas_cumprod) / alphas_cumprod), same shape and dtype."""
+    return torch.sqrt(torch.ones_like(alphas_cumprod).sub(alphas_cumprod).div(alphas_cumprod))
+
+
+def alphas_cumprod_from_sigmas(sigmas: Tensor) -> Tensor:
+    """The inverse of `sigmas_from_alphas_cumprod`: 1 / (sigma^2 + 1)."""
+    return 1 / (sigmas**2 + 1)
+
+
+def _check_alphas_cumprod(alphas_cumprod: Tensor) -> None:
+    if alphas_cumprod.dtype not in (torch.float32, torch.float64):
+        msg = f"alphas_cumprod is {alphas_cumprod.dtype}; expected float32 or float64, half precision cannot hold it"
+        raise TypeError(msg)
+    if alphas_cumprod.ndim != 1 or len(alphas_cumprod) < 2:
+        msg = f"alphas_cumprod has the shape {tuple(alphas_cumprod.shape)}; expected one dimension, two values or more"
+        raise ValueError(msg)
+    falling = bool((alphas_cumprod[1:] < alphas_cumprod[:-1]).all())
+    if not falling or not alphas_cumprod[-1] >= 0 or not alphas_cumprod[0] <= 1:
+        msg = "alphas_cumprod has to fall strictly from at most 1 to at least 0"
+        raise ValueError(msg)

@@ -1,0 +1,77 @@
+"""Which of the training timesteps are sampled: trailing spacing, and the schedules built on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
+
+
+def trailing_timesteps(steps: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:
+    """The timesteps that trailing spacing visits, from the last one down. Lin et al. 2023, Table 2.
+
+    Returns `[steps]` int64, strictly decreasing; the first is `num_train_timesteps - 1`, the last is >= 0.
+    Raises ValueError unless 1 <= steps <= num_train_timesteps.
+    """
+    if not 1 <= steps <= num_train_timesteps:
+        msg = f"trailing spacing got {steps} steps; allowed are 1 to {num_train_timesteps}, one for each timestep"
+        raise ValueError(msg)
+    # The cut matters: for 62 of 1..1000 steps the floating-point steps of arange give one entry too many.
+    levels = np.arange(num_train_timesteps, 0, -num_train_timesteps / steps)[:steps]
+    return torch.from_numpy(np.round(levels).astype(np.int64) - 1)
+
+
+def trailing_sigmas(sigmas: Tensor, steps: int) -> Tensor:
+    """The noise levels of trailing spacing, and the final 0.
+
+    sigmas: the model's table `[T]`, rising with the timestep.
+    Returns `[steps + 1]`, strictly decreasing, first the table's last value. With at most T steps each level is a
+    table entry; with more, the table is interpolated in log sigma. 0 steps give the final 0 alone.
+    Raises ValueError for a negative number of steps, or for so many that two levels would be equal.
+    """
+    if steps < 0:
+        msg = f"trailing spacing got {steps} steps; allowed are 0 and more"
+        raise ValueError(msg)
+    if steps == 0:
+        return sigmas.new_zeros(1)
+    if steps <= len(sigmas):
+        visited = sigmas[trailing_timesteps(steps, len(sigmas)).to(sigmas.device)]
+    else:
+        visited = interpolate_log(sigmas, _even_timesteps(steps, len(sigmas)).to(sigmas.device))
+    levels = torch.cat([visited, visited.new_zeros(1)])
+    if not bool((levels[1:] < levels[:-1]).all()):
+        msg = f"{steps} steps are too many for this schedule: two of its noise levels would be equal; use fewer steps"
+        raise ValueError(msg)
+    return levels
+
+
+def trailing_tail(steps: int, calls: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:
+    """The last `calls` timesteps of a trailing list of `steps`, as image-to-image visits them.
+
+    Lists of more than `num_train_timesteps` steps (hires fix at low strength) have no integer timesteps of their
+    own: the tail then starts at the same level and visits as many distinct timesteps as there are below it.
+    Returns int64, strictly decreasing, at most `calls` long. Raises ValueError unless 1 <= calls <= steps.
+    """
+    if not 1 <= calls <= steps:
+        msg = f"got {calls} calls out of {steps} steps; allowed are 1 to {steps}"
+        raise ValueError(msg)
+    if steps <= num_train_timesteps:
+        return trailing_timesteps(steps, num_train_timesteps)[steps - calls :]
+    below = max(round(num_train_timesteps * calls / steps), 1)
+    return trailing_timesteps(min(calls, below), below)
+
+
+def interpolate_log(table: Tensor, timesteps: Tensor) -> Tensor:
+    """The table `[T]` at fractional timesteps (any shape), linear in its logarithm; at whole ones its own values."""
+    timesteps = timesteps.clamp(0, len(table) - 1)
+    low = timesteps.floor().long()
+    high = timesteps.ceil().long()
+    weight = timesteps - low
+    between = torch.lerp(table[low].log(), table[high].log(), weight.to(table.dtype)).exp()
+    return torch.where(low == high, table[low], between)
+
+
+def _even_timesteps(steps: int, num_train_timesteps: int) -> Tensor:
+    return torch.arange(steps, 0, -1, dtype=torch.float64).mul(num_train_timesteps - 1).div(steps)

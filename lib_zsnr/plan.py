@@ -1,0 +1,185 @@
+"""What will really be done for one sampler call: settings, checkpoint and sampler made into one plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from lib_zsnr.core.checkpoint import Traits
+from lib_zsnr.core.guidance import Space
+from lib_zsnr.settings import TITLE, Settings, SettingsError
+
+Prediction = Literal["epsilon", "v"]
+Family = Literal["k-diffusion", "timesteps", "lcm"]
+
+# These correct across the jump out of the terminal level; they take that one step first-order (core/terminal.py).
+FIRST_ORDER_START = frozenset({"Heun", "DPM2", "DPM2 a", "Restart", "PLMS"})
+
+# These choose their own noise levels between the highest and the lowest; no spacing reaches them.
+CHOOSE_THEIR_OWN_LEVELS = frozenset({"DPM fast", "DPM adaptive"})
+
+
+@dataclass(frozen=True)
+class Model:
+    """The loaded model as the plan needs it. `believed` is what the WebUI itself takes it to predict."""
+
+    name: str
+    believed: Prediction
+    traits: Traits = field(default_factory=Traits)
+    is_flow: bool = False
+    is_edit: bool = False
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """The sampler as the plan needs it. `schedule_type` is what the person picked, "Automatic" for the default."""
+
+    name: str
+    family: Family
+    schedule_type: str = "Automatic"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one sampler call will do; effective values only.
+
+    active: False leaves the WebUI alone. trailing: False keeps the spacing that the WebUI would use.
+    warnings: what departs from the request, in whole sentences. decided: how following decided, for the log.
+    """
+
+    active: bool
+    prediction: Prediction = "epsilon"
+    zero_terminal_snr: bool = False
+    trailing: bool = False
+    cfg_rescale: float = 0.0
+    space: Space = "v"
+    first_order_start: bool = False
+    warnings: tuple[str, ...] = ()
+    decided: str = ""
+
+
+def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: bool = False) -> Plan:
+    """The plan for one sampler call.
+
+    host_option: whether the WebUI's own option "Noise schedule for sampling: Zero Terminal SNR" is on.
+    Raises SettingsError where every picture would be wrong.
+    """
+    if not settings.enabled:
+        return Plan(active=False)
+    if model.is_flow:
+        flow = f"{model.name} is a flow model (Stable Diffusion 3): it has no such schedule. {TITLE} did nothing."
+        return Plan(active=False, warnings=(flow,))
+    warnings: list[str] = list(model.traits.conflicts)
+    if model.traits.problem and settings.follow_checkpoint:
+        warnings.append(model.traits.problem)
+    prediction = _prediction(settings, model, sampler, warnings)
+    zero = _zero_terminal_snr(settings, model, prediction, warnings)
+    trailing = _trailing(settings, sampler, zero, warnings)
+    if host_option:
+        warnings.append(
+            'The WebUI\'s own option "Noise schedule for sampling: Zero Terminal SNR" is on as well; '
+            f"{TITLE} was used instead of it."
+        )
+    rescale = settings.cfg_rescale
+    if model.is_edit and rescale > 0:
+        rescale = 0.0
+        warnings.append("CFG rescale was left out: InstructPix2Pix has two guidance scales, the paper's has one.")
+    return Plan(
+        active=True,
+        prediction=prediction,
+        zero_terminal_snr=zero,
+        trailing=trailing,
+        cfg_rescale=rescale,
+        first_order_start=zero and sampler.name in FIRST_ORDER_START,
+        warnings=tuple(warnings),
+        decided=_decided(settings, model, prediction, zero),
+    )
+
+
+def settings_for_refiner(settings: Settings, traits: Traits) -> Settings:
+    """A refiner is its own checkpoint: where its file says what it is, that is followed; else what was asked."""
+    if traits.prediction == "unknown" and traits.zero_terminal_snr is None:
+        return settings
+    return replace(settings, follow_checkpoint=True, explicit=frozenset())
+
+
+def _prediction(settings: Settings, model: Model, sampler: Sampler, warnings: list[str]) -> Prediction:
+    traits = model.traits
+    if traits.prediction == "edm":
+        raise SettingsError(
+            f"{TITLE}: {model.name} is an EDM model ({traits.prediction_evidence}), which is not plain v-prediction "
+            "and cannot be sampled here. No picture was made. Switch the extension off or load another checkpoint."
+        )
+    known: Prediction = model.believed if traits.prediction == "unknown" else traits.prediction
+    asked: Prediction = "v" if settings.v_prediction else "epsilon"
+    chosen = known if settings.follows("v_prediction") else asked
+    if chosen != asked and settings.v_prediction:
+        warnings.append(
+            f"v-prediction was ticked, but the checkpoint is followed and counts as epsilon "
+            f"({traits.prediction_evidence or 'the file does not say, the WebUI treats it so'})."
+        )
+    if chosen != known and traits.prediction != "unknown":
+        warnings.append(f"Sampled as {chosen} as asked, but the file says {known} ({traits.prediction_evidence}).")
+    if sampler.family == "lcm" and chosen == "v":
+        raise SettingsError(
+            f"{TITLE}: the sampler is LCM, which samples epsilon models only, and the model predicts v. "
+            "No picture was made. Choose another sampler."
+        )
+    return chosen
+
+
+def _zero_terminal_snr(settings: Settings, model: Model, prediction: Prediction, warnings: list[str]) -> bool:
+    traits = model.traits
+    if not settings.follows("zero_terminal_snr"):
+        if settings.zero_terminal_snr and prediction == "epsilon":
+            warnings.append(
+                "Zero terminal SNR with an epsilon model multiplies the model's error by 4519: expect a broken "
+                "picture. Switch the zero-terminal-SNR schedule off, or use a v-prediction model."
+            )
+        elif traits.zero_terminal_snr is not None and traits.zero_terminal_snr != settings.zero_terminal_snr:
+            said = "was" if traits.zero_terminal_snr else "was not"
+            warnings.append(
+                f"The file says that the model {said} trained to zero terminal SNR "
+                f"({traits.zero_terminal_snr_evidence}); your choice was used."
+            )
+        return settings.zero_terminal_snr
+    zero = bool(traits.zero_terminal_snr)
+    if zero and prediction == "epsilon":
+        warnings.append(
+            f"The file says zero terminal SNR ({traits.zero_terminal_snr_evidence}), but the model predicts epsilon, "
+            "which cannot be sampled there; the normal schedule was used."
+        )
+        zero = False
+    if settings.zero_terminal_snr and not zero:
+        warnings.append(
+            "The zero-terminal-SNR schedule was ticked, but the checkpoint is followed and "
+            f"{'says no' if traits.zero_terminal_snr is False else 'does not say that it was trained so'}; "
+            'the normal schedule was used. Untick "Follow the checkpoint" to decide yourself.'
+        )
+    return zero
+
+
+def _trailing(settings: Settings, sampler: Sampler, zero: bool, warnings: list[str]) -> bool:
+    if not settings.trailing:
+        return False
+    if sampler.name in CHOOSE_THEIR_OWN_LEVELS:
+        warnings.append(f"Trailing spacing was left out: {sampler.name} chooses its own noise levels.")
+        if zero and sampler.name == "DPM adaptive":
+            warnings.append(
+                "DPM adaptive decides brightness less well over the zero-terminal-SNR range than over the normal "
+                "one; DDIM, Euler or DPM++ 2M are better choices."
+            )
+        return False
+    if sampler.schedule_type != "Automatic":
+        warnings.append(f"Trailing spacing replaced the schedule type {sampler.schedule_type}.")
+    return True
+
+
+def _decided(settings: Settings, model: Model, prediction: Prediction, zero: bool) -> str:
+    if not settings.follow_checkpoint:
+        return ""
+    traits = model.traits
+    how = traits.prediction_evidence or "nothing in the file says what it predicts; as the WebUI treats it"
+    what = "zero terminal SNR" if zero else "normal schedule"
+    because = traits.zero_terminal_snr_evidence or "nothing in the file says zero terminal SNR"
+    return f"{model.name}: {prediction} ({how}), {what} ({because})"

@@ -1,0 +1,124 @@
+"""Settings, checkpoint and sampler become one plan of effective values; what departs from the wish is said."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from lib_zsnr.core.checkpoint import Traits
+from lib_zsnr.plan import Model, Plan, Sampler, make_plan, settings_for_refiner
+from lib_zsnr.settings import Settings, SettingsError
+
+V_ZSNR = Traits(
+    prediction="v",
+    zero_terminal_snr=True,
+    prediction_evidence="marker tensor v_pred",
+    zero_terminal_snr_evidence="marker tensor ztsnr",
+)
+V_ONLY = Traits(prediction="v", prediction_evidence="marker tensor v_pred")
+UNKNOWN = Traits()
+EULER = Sampler("Euler", "k-diffusion")
+
+
+def plan(settings: Settings, traits: Traits = V_ZSNR, sampler: Sampler = EULER, **model: object) -> Plan:
+    facts = {"name": "model", "believed": "epsilon", "traits": traits, **model}
+    return make_plan(settings, Model(**facts), sampler)  # type: ignore[arg-type]
+
+
+def test_off_is_inert():
+    assert plan(Settings()) == Plan(active=False)
+
+
+def test_following_takes_both_from_the_file():
+    made = plan(Settings(enabled=True))
+    assert (made.prediction, made.zero_terminal_snr, made.trailing, made.cfg_rescale) == ("v", True, True, 0.7)
+    assert made.warnings == ()
+    assert "marker tensor v_pred" in made.decided
+
+
+def test_v_alone_says_nothing_about_zero_snr():
+    assert plan(Settings(enabled=True), V_ONLY).zero_terminal_snr is False
+
+
+@pytest.mark.parametrize("believed", ["epsilon", "v"])
+def test_unknown_keeps_the_webuis_own_belief(believed: str):
+    made = plan(Settings(enabled=True), UNKNOWN, believed=believed)
+    assert (made.prediction, made.zero_terminal_snr) == (believed, False)
+
+
+def test_following_wins_over_ticked_boxes_and_says_so():
+    made = plan(Settings(enabled=True, zero_terminal_snr=True, v_prediction=True), UNKNOWN)
+    assert (made.prediction, made.zero_terminal_snr) == ("epsilon", False)
+    assert len(made.warnings) == 2
+
+
+def test_an_explicit_field_of_a_dict_wins_over_following_and_says_so():
+    asked = Settings(enabled=True, v_prediction=False, explicit=frozenset({"enabled", "v_prediction"}))
+    made = plan(asked)
+    assert made.prediction == "epsilon"
+    assert made.zero_terminal_snr is False  # followed, but epsilon cannot be sampled there
+    assert any("marker tensor v_pred" in warning for warning in made.warnings)
+
+
+def test_epsilon_at_zero_snr_only_when_forced_and_with_a_warning():
+    forced = plan(Settings(enabled=True, follow_checkpoint=False, zero_terminal_snr=True), UNKNOWN)
+    assert forced.zero_terminal_snr
+    assert any("4519" in warning for warning in forced.warnings)
+    marked = Traits(zero_terminal_snr=True, zero_terminal_snr_evidence="marker tensor ztsnr")
+    followed = plan(Settings(enabled=True), marked)
+    assert not followed.zero_terminal_snr
+    assert followed.warnings
+
+
+def test_every_choice_is_used_as_asked_or_named_in_a_warning():
+    """Without following, what is asked is what is done."""
+    for zero, trailing, v in itertools.product([False, True], repeat=3):
+        made = plan(Settings(True, False, zero, trailing, v, 0.3), UNKNOWN)
+        assert (made.zero_terminal_snr, made.trailing, made.prediction == "v") == (zero, trailing, v)
+        assert made.cfg_rescale == 0.3
+
+
+def test_a_replaced_schedule_type_is_named():
+    made = plan(Settings(enabled=True), sampler=Sampler("DPM++ 2M", "k-diffusion", "Karras"))
+    assert made.trailing
+    assert any("Karras" in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize("name", ["DPM fast", "DPM adaptive"])
+def test_samplers_without_a_schedule_say_so(name: str):
+    made = plan(Settings(enabled=True), sampler=Sampler(name, "k-diffusion"))
+    assert not made.trailing
+    assert any(name in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize("name", ["Heun", "DPM2", "DPM2 a", "Restart", "PLMS"])
+def test_second_order_samplers_leave_the_terminal_level_first_order(name: str):
+    family = "timesteps" if name == "PLMS" else "k-diffusion"
+    assert plan(Settings(enabled=True), sampler=Sampler(name, family)).first_order_start  # type: ignore[arg-type]
+    assert not plan(Settings(enabled=True), UNKNOWN, Sampler(name, family)).first_order_start  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_sampled_is_refused_in_words():
+    with pytest.raises(SettingsError, match="LCM"):
+        plan(Settings(enabled=True), sampler=Sampler("LCM", "lcm"))
+    with pytest.raises(SettingsError, match="EDM"):
+        plan(Settings(enabled=True), Traits(prediction="edm", prediction_evidence="edm_vpred.sigma_max"))
+
+
+def test_flow_models_are_left_alone_with_a_word():
+    made = plan(Settings(enabled=True), is_flow=True)
+    assert not made.active
+    assert "flow model" in made.warnings[0]
+
+
+def test_edit_models_are_not_rescaled():
+    made = plan(Settings(enabled=True), is_edit=True)
+    assert made.cfg_rescale == 0
+    assert any("InstructPix2Pix" in warning for warning in made.warnings)
+
+
+def test_a_refiner_follows_its_own_file_where_that_says_something():
+    asked = Settings(enabled=True, follow_checkpoint=False, v_prediction=True)
+    assert settings_for_refiner(asked, UNKNOWN) == asked
+    assert settings_for_refiner(asked, Traits(prediction="epsilon")).follow_checkpoint

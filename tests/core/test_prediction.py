@@ -1,0 +1,62 @@
+"""epsilon, v and x0 are one prediction in three words, at every noise level."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib_zsnr.core import prediction, schedule
+
+FLOOR = schedule.ZERO_TERMINAL_FLOOR
+levels = st.one_of(st.just(FLOOR), st.floats(1e-6, 0.9999))
+
+
+def a_picture_and_its_noise(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    x0, epsilon = torch.randn(2, 2, 4, 8, 8, generator=generator, dtype=torch.float64)
+    return x0.to(dtype), epsilon.to(dtype)
+
+
+@given(levels)
+def test_each_word_says_the_same(level: float):
+    x0, epsilon = a_picture_and_its_noise()
+    x_t = prediction.add_noise(x0, epsilon, level)
+    v = prediction.v_from_x0_and_epsilon(x0, epsilon, level)
+    close = {"rtol": 0, "atol": 1e-9}
+    torch.testing.assert_close(prediction.x0_from_v(x_t, v, level), x0, **close)
+    torch.testing.assert_close(prediction.epsilon_from_v(x_t, v, level), epsilon, **close)
+    torch.testing.assert_close(prediction.v_from_x0(x_t, x0, level), v, **close)
+    torch.testing.assert_close(prediction.v_from_epsilon(x_t, epsilon, level), v, **close)
+    torch.testing.assert_close(prediction.x0_from_epsilon(x_t, epsilon, level), x0, **close)
+    torch.testing.assert_close(prediction.epsilon_from_x0(x_t, x0, level), epsilon, **close)
+
+
+def test_v_and_x0_stay_well_conditioned_at_zero_snr():
+    x0, epsilon = a_picture_and_its_noise(torch.float32)
+    x_t = prediction.add_noise(x0, epsilon, FLOOR)
+    v = prediction.v_from_x0(x_t, x0, FLOOR)
+    torch.testing.assert_close(prediction.x0_from_v(x_t, v, FLOOR), x0, rtol=0, atol=1e-6)
+
+
+def test_v_agrees_with_k_diffusions_denoiser():
+    external = pytest.importorskip("k_diffusion").external
+    alphas_cumprod = schedule.rescale_zero_terminal_snr(schedule.scaled_linear_alphas_cumprod()).float()
+    x0, epsilon = a_picture_and_its_noise(torch.float32)
+    for t in (0, 500, 998, 999):
+        v = torch.randn_like(x0)
+        model = type("Model", (), {"alphas_cumprod": alphas_cumprod, "apply_model": lambda _, x, t, cond, v=v: v})()
+        denoiser = external.CompVisVDenoiser(model)
+        sigma = denoiser.sigmas[t].expand(len(x0))
+        x = x0 + epsilon * denoiser.sigmas[t]
+        x_t = x / (denoiser.sigmas[t] ** 2 + 1).sqrt()
+        expected = prediction.x0_from_v(x_t, v, alphas_cumprod[t])
+        torch.testing.assert_close(denoiser(x, sigma, cond=None), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_level_may_differ_for_each_image():
+    x0, epsilon = a_picture_and_its_noise()
+    level = torch.tensor([0.9, FLOOR], dtype=torch.float64)[:, None, None, None]
+    x_t = prediction.add_noise(x0, epsilon, level)
+    assert torch.equal(x_t[1], prediction.add_noise(x0[1], epsilon[1], FLOOR))

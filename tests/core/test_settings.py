@@ -1,0 +1,85 @@
+"""Arguments become one settings object, or an error that names field, value and what is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib_zsnr import settings
+
+good = {
+    field.name: st.booleans() if isinstance(field.default, bool) else st.floats(field.minimum, field.maximum)
+    for field in settings.FIELDS
+}
+
+
+def test_the_table_and_the_object_agree_both_ways():
+    fields = [f for f in dataclasses.fields(settings.Settings) if f.name != "explicit"]
+    assert [f.name for f in fields] == [f.name for f in settings.FIELDS]
+    assert [f.default for f in fields] == [f.default for f in settings.FIELDS]
+    assert settings.names() == (
+        "enabled",
+        "follow_checkpoint",
+        "zero_terminal_snr",
+        "trailing",
+        "v_prediction",
+        "cfg_rescale",
+    )
+
+
+@given(st.fixed_dictionaries(good))
+def test_a_list_and_a_dict_mean_the_same(values: dict[str, Any]):
+    from_list = settings.parse([values[field.name] for field in settings.FIELDS])
+    from_dict = settings.parse([values, True, True, True, True, 0.1])
+    assert dataclasses.replace(from_dict, explicit=from_list.explicit) == from_list
+    assert from_dict.explicit == set(values)
+
+
+@given(st.fixed_dictionaries({}, optional=good))
+def test_what_a_dict_leaves_out_takes_its_default(values: dict[str, Any]):
+    parsed = settings.parse([values])
+    assert all(getattr(parsed, f.name) == values.get(f.name, f.default) for f in settings.FIELDS)
+
+
+def test_no_arguments_are_the_defaults_and_off():
+    assert settings.parse([]) == settings.Settings()
+    assert settings.parse([]).enabled is False
+
+
+@pytest.mark.parametrize("value", [None, "0.7", "yes", 2, -0.1, 1.01, math.nan, math.inf, True, [], {}])
+def test_a_wrong_rescale_names_field_value_and_range(value: Any):
+    with pytest.raises(settings.SettingsError) as error:
+        settings.parse([{"cfg_rescale": value}])
+    assert "cfg_rescale" in str(error.value)
+    assert repr(value) in str(error.value)
+    assert "0 to 1" in str(error.value)
+
+
+@pytest.mark.parametrize("name", [f.name for f in settings.FIELDS if isinstance(f.default, bool)])
+@pytest.mark.parametrize("value", [None, "true", 1, 0.0, []])
+def test_a_wrong_switch_names_field_and_value(name: str, value: Any):
+    with pytest.raises(settings.SettingsError, match=name):
+        settings.parse([{name: value}])
+
+
+def test_unknown_names_and_too_many_values_are_refused():
+    with pytest.raises(settings.SettingsError, match="phi"):
+        settings.parse([{"phi": 0.5}])
+    with pytest.raises(settings.SettingsError, match="at most 6"):
+        settings.parse([True, True, False, True, False, 0.7, 1])
+
+
+@given(st.lists(st.one_of(st.none(), st.booleans(), st.floats(), st.text(), st.dictionaries(st.text(), st.floats()))))
+def test_nothing_but_a_settings_error_comes_out(args: list[Any]):
+    try:
+        parsed = settings.parse(args)
+    except settings.SettingsError as error:
+        text = str(error)
+        assert "allowed" in text
+    else:
+        assert 0 <= parsed.cfg_rescale <= 1

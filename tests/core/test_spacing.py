@@ -1,0 +1,91 @@
+"""Trailing spacing, for every number of steps, against diffusers and against its definition."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib_zsnr.core import schedule, spacing
+
+SIGMAS = schedule.sigmas_from_alphas_cumprod(
+    schedule.rescale_zero_terminal_snr(schedule.scaled_linear_alphas_cumprod())
+).float()
+
+
+@pytest.mark.parametrize("total", [10, 50, 1000, 4000])
+def test_every_number_of_steps_has_its_timesteps(total: int):
+    for steps in range(1, total + 1):
+        timesteps = spacing.trailing_timesteps(steps, total)
+        assert timesteps.dtype == torch.int64
+        assert len(timesteps) == steps
+        assert timesteps[0] == total - 1
+        assert timesteps[-1] >= 0
+        assert (timesteps[1:] < timesteps[:-1]).all()
+        exact = [total - Fraction(total * i, steps) for i in range(steps)]
+        assert all(abs(int(t) + 1 - e) <= Fraction(1, 2) + Fraction(1, 10**6) for t, e in zip(timesteps, exact))
+
+
+def test_equal_to_diffusers_wherever_it_returns_as_many():
+    diffusers = pytest.importorskip("diffusers")
+    scheduler = diffusers.DDIMScheduler(timestep_spacing="trailing")
+    longer = 0
+    for steps in range(1, 1001):
+        scheduler.set_timesteps(steps)
+        if len(scheduler.timesteps) == steps:
+            assert torch.equal(spacing.trailing_timesteps(steps), scheduler.timesteps.cpu())
+        else:
+            longer += 1
+    assert longer == 62
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1001])
+def test_steps_out_of_range_are_refused(steps: int):
+    with pytest.raises(ValueError, match=r"1 to 1000"):
+        spacing.trailing_timesteps(steps)
+
+
+@given(st.integers(1, 1000))
+def test_sigmas_are_table_entries_and_a_zero(steps: int):
+    sigmas = spacing.trailing_sigmas(SIGMAS, steps)
+    assert torch.equal(sigmas[:-1], SIGMAS[spacing.trailing_timesteps(steps)])
+    assert sigmas[-1] == 0
+    assert (sigmas[1:] < sigmas[:-1]).all()
+
+
+@given(st.integers(1001, 20000))
+def test_more_steps_than_timesteps_never_repeat_a_sigma(steps: int):
+    sigmas = spacing.trailing_sigmas(SIGMAS, steps)
+    assert len(sigmas) == steps + 1
+    assert sigmas[0] == SIGMAS[-1]
+    assert (sigmas[1:] < sigmas[:-1]).all()
+
+
+def test_levels_that_would_be_equal_are_refused_in_words():
+    narrow = torch.tensor([1.0, 1.0 + 2e-7, 1.0 + 4e-7])
+    with pytest.raises(ValueError, match="too many"):
+        spacing.trailing_sigmas(narrow, 50)
+
+
+@given(st.integers(1, 4000), st.data())
+def test_the_tail_of_a_list(steps: int, data: st.DataObject):
+    calls = data.draw(st.integers(1, steps))
+    tail = spacing.trailing_tail(steps, calls)
+    assert 1 <= len(tail) <= calls
+    assert (tail[1:] < tail[:-1]).all()
+    assert tail[-1] >= 0
+    assert tail[0] <= 999
+    if steps <= 1000:
+        assert torch.equal(tail, spacing.trailing_timesteps(steps)[steps - calls :])
+    else:
+        assert abs(int(tail[0]) + 1 - 1000 * calls / steps) <= 1
+
+
+def test_interpolation_goes_through_the_table():
+    at = torch.tensor([0.0, 10.5, 998.0, 999.0])
+    values = spacing.interpolate_log(SIGMAS, at)
+    assert torch.equal(values[[0, 2, 3]], SIGMAS[[0, 998, 999]])
+    torch.testing.assert_close(values[1], (SIGMAS[10] * SIGMAS[11]).sqrt())

@@ -1,0 +1,110 @@
+"""install.py as the WebUI runs it: as a program of its own, with the WebUI's folder on PYTHONPATH."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live.server import find_webui
+
+INSTALL = Path(__file__).parents[1] / "install.py"
+PACKAGES = ["torch", "numpy", "gradio", "fastapi"]
+
+
+def run(webui, *flags, python=sys.executable, folder=None):
+    """What it prints, line by line; it must succeed and must not write errors."""
+    path = {**os.environ, "PYTHONPATH": f"{webui}{os.pathsep}"}
+    done = subprocess.run(
+        [python, *flags, INSTALL], env=path, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def webui(tmp_path):
+    """As much of a WebUI's folder as install.py looks at."""
+    samplers = tmp_path / "repositories" / "k-diffusion" / "k_diffusion" / "sampling.py"
+    scripts = tmp_path / "modules" / "scripts.py"
+    for file in (samplers, scripts):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    scripts.write_text("class Script:\n    def process_before_every_sampling(self, p, *args): ...\n")
+    return tmp_path
+
+
+@pytest.fixture
+def module():
+    spec = importlib.util.spec_from_file_location("zsnr_install", INSTALL)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def test_says_nothing_when_all_is_well(webui):
+    assert run(webui) == []
+
+
+def test_does_not_depend_on_the_folder_it_is_run_in(webui, tmp_path_factory):
+    assert run(webui, folder=tmp_path_factory.mktemp("elsewhere")) == []
+
+
+def test_names_every_missing_package_once(webui):
+    # -S hides all installed packages.
+    lines = run(webui, "-S")
+    assert [line.split()[5] for line in lines] == PACKAGES
+    assert all(line.startswith("Zero Terminal SNR: the package ") for line in lines)
+
+
+def test_says_where_k_diffusion_was_expected(webui):
+    file = webui / "repositories" / "k-diffusion" / "k_diffusion" / "sampling.py"
+    file.unlink()
+    lines = run(webui, "-S")
+    assert len(lines) == len(PACKAGES) + 1
+    assert str(file) in lines[-1]
+
+
+def test_a_k_diffusion_that_can_be_imported_will_do(webui):
+    """So the Forge family has it: beside the modules."""
+    (webui / "repositories" / "k-diffusion" / "k_diffusion" / "sampling.py").unlink()
+    (webui / "k_diffusion").mkdir()
+    assert len(run(webui, "-S")) == len(PACKAGES)
+
+
+def test_says_that_a_webui_without_the_hook_is_too_old(webui):
+    (webui / "modules" / "scripts.py").write_bytes(b"class Script: pass  # \xff is not UTF-8\n")
+    (line,) = run(webui)
+    assert "too old" in line
+    assert "1.10.0" in line
+
+
+def test_run_by_hand_it_speaks_of_packages_only(tmp_path):
+    assert run(tmp_path) == []
+    assert len(run(tmp_path, "-S")) == len(PACKAGES)
+
+
+def test_never_raises(module, monkeypatch, capsys):
+    def broken(webui):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(module, "problems", broken)
+    module.main()
+    assert "could not check what the WebUI offers (the disk is gone)" in capsys.readouterr().out
+
+
+def test_imports_nothing_heavy():
+    program = f"import runpy, sys; runpy.run_path({str(INSTALL)!r}, run_name='__main__'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {*PACKAGES, "k_diffusion", "lib_zsnr"} & set(loaded.stdout.split())
+
+
+@pytest.mark.live
+def test_says_nothing_in_the_real_webui():
+    found = find_webui()
+    if isinstance(found, str):
+        pytest.skip(found)
+    folder, python = found
+    assert run(folder, python=python) == []
