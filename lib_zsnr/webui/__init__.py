@@ -1,0 +1,1 @@
+"""The adapter for AUTOMATIC1111's WebUI: the only place that imports the host's modules."""

@@ -1,0 +1,82 @@
+"""The k-diffusion family: its sigmas, and the samplers that need more than sigmas."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from contextlib import ExitStack
+from typing import Any, Callable
+
+from modules import shared
+from torch import Tensor
+
+from lib_zsnr.core.spacing import trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.terminal import first_order_start
+from lib_zsnr.plan import Plan
+from lib_zsnr.webui.overrides import override_method, override_value
+
+
+def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
+    """Put the plan's spacing and solver on one k-diffusion sampler object whose model_wrap is ours already."""
+    table = sampler.model_wrap.sigmas
+    if plan.trailing:
+        override_method(undo, sampler, "get_sigmas", functools.partial(_trailing_levels, sampler))
+    func = sampler.func
+    parameters = inspect.signature(func).parameters
+    if plan.first_order_start:
+        func = first_order_start(func, table[-1].item())
+    if "restart_list" in parameters and plan.trailing:
+        func = _restart(func, table)
+    if "sigma_min" in parameters:
+        func = _down_to_the_models_own_end(func, table[0])
+    if func is not sampler.func:
+        override_value(undo, sampler, "func", func)
+
+
+def _trailing_levels(sampler: Any, p: Any, steps: int) -> Tensor:
+    """Instead of the host's get_sigmas, with what it does for samplers that drop the last level but one."""
+    discard = sampler.config is not None and sampler.config.options.get("discard_next_to_last_sigma", False)
+    if shared.opts.always_discard_next_to_last_sigma and not discard:
+        discard = True
+        p.extra_generation_params["Discard penultimate sigma"] = True
+    if steps == 0:
+        return trailing_sigmas(sampler.model_wrap.sigmas, 0).cpu()
+    sigmas = trailing_sigmas(sampler.model_wrap.sigmas, steps + 1 if discard else steps).cpu()
+    return sigmas[[*range(steps), -1]] if discard else sigmas
+
+
+def _restart(func: Callable[..., Tensor], table: Tensor) -> Callable[..., Tensor]:
+    """Restart keeps trailing levels: without an explicit list it would put Karras ones in their place.
+
+    The counts follow the host's rule (from 20 steps on 9 of them go into one restart, from 36 on two times a
+    quarter); the restart climbs from the lowest level to sigma 2, and the others are trailing.
+    """
+
+    @functools.wraps(func)
+    def restart(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
+        steps = len(sigmas) - 1
+        if steps < 20:
+            return func(model, x, sigmas=sigmas, restart_list={}, **kwargs)
+        again, times = (9, 1) if steps < 36 else (steps // 4, 2)
+        start = int((table.cpu() - sigmas[0].cpu()).abs().argmin())
+        main = min(steps - again * times, start + 1)
+        levels = table[trailing_timesteps(main, start + 1).to(table.device)].to(sigmas)
+        sigmas = sigmas.new_zeros(main + 1)
+        sigmas[:-1] = levels
+        return func(model, x, sigmas=sigmas, restart_list={levels[-1].item(): [again + 1, times, 2]}, **kwargs)
+
+    return restart
+
+
+def _down_to_the_models_own_end(func: Callable[..., Tensor], sigma_min: Tensor) -> Callable[..., Tensor]:
+    """DPM fast and adaptive end at the model's lowest level.
+
+    In image-to-image the host tells them the last level but one of the schedule, and with trailing that much
+    noise (sigma 0.23 at 20 steps) would stay in the picture.
+    """
+
+    @functools.wraps(func)
+    def sample(*args: Any, **kwargs: Any) -> Tensor:
+        return func(*args, **{**kwargs, "sigma_min": sigma_min.item()})
+
+    return sample

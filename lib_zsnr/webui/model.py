@@ -1,0 +1,83 @@
+"""Reading the loaded model: what it is, and its schedule as it was trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lib_zsnr.core import schedule
+from lib_zsnr.core.checkpoint import Traits, read_traits
+from lib_zsnr.plan import Model, Plan
+
+# Half precision keeps sqrt(alphas_cumprod) to 5e-4; a buffer further away than this was made by another schedule.
+_SAME_SCHEDULE = 2e-3
+
+
+def read_model(sd_model: Any) -> Model:
+    """The facts that a plan needs of a loaded model."""
+    info = getattr(sd_model, "sd_checkpoint_info", None)
+    filename = getattr(info, "filename", None)
+    return Model(
+        name=getattr(info, "name_for_extra", None) or "the model",
+        believed="v" if getattr(sd_model, "parameterization", "eps") == "v" else "epsilon",
+        traits=read_traits(filename) if filename else Traits(),
+        is_flow=hasattr(sd_model, "create_denoiser") or not hasattr(sd_model, "alphas_cumprod"),
+        is_edit=getattr(sd_model, "cond_stage_key", None) == "edit",
+    )
+
+
+def planned_alphas_cumprod(sd_model: Any, plan: Plan) -> Tensor:
+    """The schedule that the plan samples with: float32 `[T]`, a tensor of its own, on the model's device."""
+    live = sd_model.alphas_cumprod
+    trained = trained_alphas_cumprod(sd_model)
+    if plan.zero_terminal_snr:
+        chosen = schedule.rescale_zero_terminal_snr(trained)
+    elif live[-1] < schedule.ZERO_TERMINAL_BOUND:
+        # Left over from the host's own option, which this plan replaces.
+        chosen = trained
+    else:
+        chosen = live.detach().clone()
+    return chosen.to(device=live.device, dtype=torch.float32)
+
+
+def trained_alphas_cumprod(sd_model: Any) -> Tensor:
+    """The schedule as trained, float64 `[T]` on the CPU, rebuilt from its two numbers.
+
+    The model's own buffers are not trusted: the host's option can leave a rescaled one behind for the original, and
+    checkpoints store it in half precision (7.8 % of sigma after the rescale). A buffer is used only where it is
+    neither this schedule nor its rescale, so where the model really was trained on another one.
+    """
+    buffer = getattr(sd_model, "alphas_cumprod_original", sd_model.alphas_cumprod)
+    buffer = buffer.detach().to(device="cpu", dtype=torch.float64)
+    rebuilt = schedule.scaled_linear_alphas_cumprod(
+        getattr(sd_model, "linear_start", schedule.LINEAR_START),
+        getattr(sd_model, "linear_end", schedule.LINEAR_END),
+        len(buffer),
+    )
+    for known in (rebuilt, schedule.rescale_zero_terminal_snr(rebuilt)):
+        if torch.allclose(buffer.clamp(min=0).sqrt(), known.sqrt(), rtol=0, atol=_SAME_SCHEDULE):
+            return rebuilt
+    return buffer
+
+
+class ModelProxy:
+    """The shared model with a schedule and a prediction type of its own; all else is the model's.
+
+    The shared model is never written to: other requests, a refiner switch and the next checkpoint read it.
+    """
+
+    _OWN = ("alphas_cumprod", "parameterization")
+
+    def __init__(self, sd_model: Any, alphas_cumprod: Tensor, parameterization: str) -> None:
+        vars(self).update(_model=sd_model, alphas_cumprod=alphas_cumprod, parameterization=parameterization)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["_model"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._OWN:
+            vars(self)[name] = value
+        else:
+            setattr(vars(self)["_model"], name, value)

@@ -1,0 +1,85 @@
+"""One request, hook by hook: settings parsed, plan made, attached, and told to the person."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from modules import sd_models, sd_samplers, shared
+
+from lib_zsnr import plan as planning
+from lib_zsnr.settings import Settings, SettingsError, parse
+from lib_zsnr.webui import attach, infotext, model
+
+log = logging.getLogger("zero_terminal_snr")
+
+
+def describe(p: Any, args: Sequence[Any]) -> None:
+    """Write the infotext before sampling: the host saves params.txt (the arrow button's source) before it."""
+    loaded = sd_models.model_data.sd_model
+    try:
+        settings = parse(args)
+        if settings.enabled and loaded is not None:
+            config = sd_samplers.find_sampler_config(p.sampler_name)
+            sampler = planning.Sampler(config.name, _family(config.name), p.scheduler or "Automatic")
+            infotext.write(p, settings, _plan(settings, loaded, sampler))
+    except SettingsError:
+        return  # told at the sampler call, where the host lets an error through
+
+
+def attach_to_sampler(p: Any, args: Sequence[Any]) -> None:
+    """Attach the request's plan to the sampler that is about to run, or make it refuse."""
+    attach.detach(p.sampler)
+    try:
+        settings = parse(args)
+        if not settings.enabled:
+            return
+        plan = _plan(settings, shared.sd_model, _sampler(p))
+    except SettingsError as error:
+        attach.refuse(p.sampler, str(error))
+        return
+    infotext.write(p, settings, plan)
+    _tell(p, plan)
+    if plan.active:
+        attach.attach(p.sampler, plan, lambda sd_model: _refiner_plan(p, settings, sd_model))
+
+
+def _plan(settings: Settings, sd_model: Any, sampler: planning.Sampler) -> planning.Plan:
+    host_option = shared.opts.sd_noise_schedule == "Zero Terminal SNR"
+    return planning.make_plan(settings, model.read_model(sd_model), sampler, host_option)
+
+
+def _refiner_plan(p: Any, settings: Settings, sd_model: Any) -> planning.Plan:
+    """The plan of a model that takes over inside the sampler call."""
+    facts = model.read_model(sd_model)
+    try:
+        wanted = planning.settings_for_refiner(settings, facts.traits)
+        plan = planning.make_plan(wanted, facts, _sampler(p))
+    except SettingsError as error:
+        raise attach.ZeroTerminalSNRError(str(error)) from error
+    infotext.write_refiner(p, plan)
+    _tell(p, plan)
+    return plan
+
+
+def _sampler(p: Any) -> planning.Sampler:
+    scheduler = (getattr(p, "hr_scheduler", None) if p.is_hr_pass else None) or p.scheduler or "Automatic"
+    return planning.Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler)
+
+
+def _family(name: str) -> planning.Family:
+    """The family by name, before the sampler object exists."""
+    if name in {"DDIM", "DDIM CFG++", "PLMS", "UniPC"}:
+        return "timesteps"
+    return "lcm" if name == "LCM" else "k-diffusion"
+
+
+def _tell(p: Any, plan: planning.Plan) -> None:
+    """Say each thing once for the request: under the picture and in the log."""
+    new = [warning for warning in plan.warnings if warning not in p.comments]
+    for warning in new:
+        p.comment(warning)
+        log.warning("[Zero Terminal SNR] %s", warning)
+    if plan.decided and p.iteration == 0:
+        log.info("[Zero Terminal SNR] %s", plan.decided)

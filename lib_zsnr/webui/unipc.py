@@ -1,0 +1,54 @@
+"""UniPC on given timesteps: the host's version makes its own evenly spaced grid and never looks at the list."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Callable
+
+import torch
+from modules import sd_samplers_timesteps_impl, shared
+from modules.models.diffusion.uni_pc import uni_pc
+from torch import Tensor
+
+
+def is_unipc(func: Callable[..., Tensor]) -> bool:
+    """Whether the sampling function is the host's UniPC."""
+    return func is sd_samplers_timesteps_impl.unipc
+
+
+def on_timesteps(func: Callable[..., Tensor], alphas_cumprod: Tensor) -> Callable[..., Tensor]:
+    """UniPC whose evaluations are the timesteps of its list (rising, the first entry the last step's target).
+
+    Fewer steps than the order lower the order; the host stops with an assertion there.
+    """
+
+    @functools.wraps(func)
+    def sample(
+        model: Any, x: Tensor, timesteps: Tensor, extra_args: Any = None, callback: Any = None, **_: Any
+    ) -> Tensor:
+        steps = len(timesteps) - 1
+        total = len(alphas_cumprod)
+        # UniPC's time runs from 1/total (timestep 0) to 1 (the last one).
+        times = (timesteps.flip(0).to(torch.float32) + 1) / total
+        schedule = uni_pc.NoiseScheduleVP("discrete", alphas_cumprod=alphas_cumprod)
+        opts = shared.opts
+        solver = sd_samplers_timesteps_impl.UniPCCFG(
+            model,
+            extra_args or {},
+            callback or (lambda _: None),
+            schedule,
+            predict_x0=True,
+            thresholding=False,
+            variant=opts.uni_pc_variant,
+        )
+        solver.get_time_steps = lambda **_: times.to(x.device)
+        return solver.sample(
+            x,
+            steps=steps,
+            skip_type=opts.uni_pc_skip_type,
+            method="multistep",
+            order=min(opts.uni_pc_order, steps),
+            lower_order_final=opts.uni_pc_lower_order_final,
+        )
+
+    return sample

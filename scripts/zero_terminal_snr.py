@@ -1,0 +1,35 @@
+"""The entry: the WebUI runs this file at every start and every Reload UI."""
+
+from modules import scripts
+from modules.infotext_utils import PasteField
+from modules.ui_components import InputAccordion
+
+from lib_zsnr.settings import FIELDS, TITLE
+from lib_zsnr.ui import panel
+from lib_zsnr.webui import request
+
+
+class ZeroTerminalSNR(scripts.Script):
+    """The always-on script of both tabs; every hook hands on to lib_zsnr."""
+
+    # After the built-in scripts, so that what they do to the sampler is there when the plan is attached.
+    sorting_priority = 100
+
+    def title(self):
+        return TITLE
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img):
+        controls = panel.build(InputAccordion, self.elem_id)
+        # String names: "Send to img2img" carries no others.
+        self.infotext_fields = [PasteField(control, field.infotext) for control, field in zip(controls, FIELDS)]
+        self.paste_field_names = [field.infotext for field in FIELDS]
+        return controls
+
+    def process_batch(self, p, *args, **kwargs):
+        request.describe(p, args)
+
+    def process_before_every_sampling(self, p, *args, **kwargs):
+        request.attach_to_sampler(p, args)
