@@ -1,0 +1,66 @@
+"""The double's checkpoint files: real, tiny .safetensors, whose headers look like those of the real kinds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from .tiny_model import TinyModel
+
+# One text encoder key each tells the kinds apart (sd_models.py:671-674).
+_TEXT_ENCODER = {
+    "sd1": "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
+    "sd2": "cond_stage_model.model.transformer.resblocks.0.attn.in_proj_weight",
+    "sdxl": "conditioner.embedders.1.model.ln_final.weight",
+}
+_TEXT_ENCODER["inpaint"] = _TEXT_ENCODER["edit"] = _TEXT_ENCODER["sd1"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """own_config: as with a yaml beside the file; without it, files of one kind load into the same model object.
+
+    parameterization: what that config, or the host's own probe (SD 2), says; the file's markers do not count.
+    """
+
+    kind: str = "sd1"
+    own_config: bool = True
+    parameterization: str = "eps"
+    markers: tuple[str, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+    alphas_cumprod: torch.Tensor | None = None
+
+    def config(self, filename: str) -> str:
+        return f"{filename}.yaml" if self.own_config else f"default-{self.kind}.yaml"
+
+
+ROLES = {
+    "epsilon": Checkpoint(),
+    "v_zsnr": Checkpoint(markers=("v_pred", "ztsnr")),
+    "v_metadata": Checkpoint(metadata={"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True"}),
+    "sdxl_v_zsnr": Checkpoint("sdxl", markers=("v_pred", "ztsnr")),
+    "sdxl_epsilon": Checkpoint("sdxl"),
+    "sd2_v": Checkpoint("sd2", parameterization="v"),
+    "inpaint": Checkpoint("inpaint"),
+    "edit": Checkpoint("edit"),
+    "same_config_a": Checkpoint(own_config=False),
+    "same_config_b": Checkpoint(own_config=False, markers=("v_pred", "ztsnr")),
+}
+
+
+def write(folder: Path, name: str, checkpoint: Checkpoint) -> Path:
+    """Write one checkpoint file; its weights depend on its name alone."""
+    with torch.random.fork_rng():
+        torch.manual_seed(sum(name.encode()))
+        weights = TinyModel(checkpoint.kind, "").model.state_dict(prefix="model.")
+    tensors = {key: value.clone() for key, value in weights.items()}
+    tensors[_TEXT_ENCODER[checkpoint.kind]] = torch.zeros(1)
+    tensors.update({marker: torch.zeros(0) for marker in checkpoint.markers})
+    if checkpoint.alphas_cumprod is not None:
+        tensors["alphas_cumprod"] = checkpoint.alphas_cumprod
+    path = folder / f"{name}.safetensors"
+    save_file(tensors, path, metadata={"format": "pt", **checkpoint.metadata})
+    return path

@@ -1,0 +1,7 @@
+"""The shared cases on the host double."""
+
+from tests.shared_cases import SharedCases
+
+
+class TestOnTheDouble(SharedCases):
+    pass
