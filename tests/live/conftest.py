@@ -1,0 +1,81 @@
+"""Fixtures over one real WebUI for the whole run. Without one, every test here is skipped in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+if str(_ROOT) not in sys.path:
+    # So that the tests also run by themselves, whatever folder pytest takes for the root.
+    sys.path.insert(0, str(_ROOT))
+
+from tests.live import tiny_checkpoints  # noqa: E402
+from tests.live.driver import LiveDriver  # noqa: E402
+from tests.live.server import Server, find_webui  # noqa: E402
+
+_HERE = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "live: needs a real WebUI, found by ZSNR_WEBUI")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if _HERE in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.live)
+    found = find_webui()
+    if ours and isinstance(found, str):
+        # One line for all of them: the first says why, the others are left out.
+        ours[0].add_marker(pytest.mark.skip(reason=found))
+        config.hook.pytest_deselected(items=ours[1:])
+        items[:] = [item for item in items if item not in ours[1:]]
+
+
+@pytest.fixture(scope="session")
+def host() -> tuple[Path, Path]:
+    """The WebUI's folder and its interpreter."""
+    found = find_webui()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def checkpoint_folder(host: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_checkpoints.ensure(*host, tmp_path_factory.getbasetemp() / "live-cache")
+
+
+@pytest.fixture(scope="session")
+def webui(
+    host: tuple[Path, Path], checkpoint_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    with Server(*host, checkpoint_folder, tmp_path_factory.mktemp("webui")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def driver(webui: Server) -> Iterator[LiveDriver]:
+    live = LiveDriver(webui.url, webui.log)
+    yield live
+    live.close()
+
+
+@pytest.fixture(scope="session")
+def plain_webui(
+    host: tuple[Path, Path], checkpoint_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The same WebUI without the project among its extensions."""
+    with Server(*host, checkpoint_folder, tmp_path_factory.mktemp("plain-webui"), extension=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plain_driver(plain_webui: Server) -> Iterator[LiveDriver]:
+    live = LiveDriver(plain_webui.url, plain_webui.log)
+    yield live
+    live.close()

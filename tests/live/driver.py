@@ -1,0 +1,135 @@
+"""The driver of `tests/driver.py` over the API of a running WebUI, with the recorder's eyes and hands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from tests.driver import SCRIPT_TITLE, Call, Result
+from tests.live import arrays, tiny_checkpoints
+
+_SECONDS = 300
+_DEFAULTS = {"prompt": "a lamp", "seed": 1, "steps": 10, "width": 64, "height": 64, "sampler_name": "Euler"}
+
+
+class LiveDriver:
+    """A WebUI under test. `last` is what the recorder saw of the last request, with more in it than Result holds."""
+
+    def __init__(self, url: str, log: Path | None = None) -> None:
+        self.log = log
+        self.client = httpx.Client(base_url=url, timeout=_SECONDS, trust_env=False)
+        self.last: dict[str, Any] = {"passes": [], "comments": ""}
+        self._orders: dict[str, Any] = {}
+        self._log_before = 0
+
+    def close(self) -> None:
+        self.client.close()
+
+    def log_text(self) -> str:
+        """Everything that the WebUI has printed so far."""
+        assert self.log is not None
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def problems(self) -> list[str]:
+        """The errors that the WebUI printed in the last request; those of hooks and callbacks it swallows."""
+        return [line for line in self.log_text()[self._log_before :].splitlines() if line.startswith("*** ")]
+
+    def txt2img(self, **payload: Any) -> Result:
+        return self._request("/sdapi/v1/txt2img", payload)
+
+    def img2img(self, **payload: Any) -> Result:
+        size = (payload.get("width", _DEFAULTS["width"]), payload.get("height", _DEFAULTS["height"]))
+        payload.setdefault("init_images", [arrays.base64_png(arrays.grey_gradient(*size))])
+        return self._request("/sdapi/v1/img2img", payload)
+
+    def checkpoints(self) -> dict[str, str]:
+        return dict(tiny_checkpoints.CHECKPOINTS)
+
+    def model_state(self) -> dict[str, Any]:
+        return dict(self._get("/recorder/model-state"))
+
+    def order(self, **orders: Any) -> None:
+        """Disturb the next request: fail_at, interrupt_at, skip_at (a call, from 0), scale_x (a factor)."""
+        self._orders = orders
+
+    def unet(
+        self,
+        x: np.ndarray,
+        timestep: float,
+        which: str = "cond",
+        checkpoint: str | None = None,
+        rows: list[int] | None = None,
+    ) -> np.ndarray:
+        """The UNet's raw output, told about the picture what it was told in the last request.
+
+        which: "cond", "uncond", or "image" (edit models: no text, but the picture).
+        checkpoint: loads that one first; it must have been used in the last request.
+        rows: which of the conditions to use, where they are not as many as the rows of x.
+        """
+        question = {"x": arrays.to_json(x), "t": timestep, "which": which, "checkpoint": checkpoint, "rows": rows}
+        answer = self.client.post("/recorder/unet", json=question)
+        assert answer.status_code == 200, answer.text
+        return arrays.from_json(answer.json())
+
+    @contextmanager
+    def options(self, **values: Any) -> Iterator[None]:
+        """The WebUI's settings changed, and saved, for a while."""
+        before = {name: self._get("/sdapi/v1/options")[name] for name in values}
+        self._set_options(values)
+        try:
+            yield
+        finally:
+            self._set_options(before)
+
+    def _set_options(self, values: dict[str, Any]) -> None:
+        answer = self.client.post("/sdapi/v1/options", json=values)
+        assert answer.status_code == 200, answer.text
+
+    def _get(self, path: str) -> Any:
+        answer = self.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def _request(self, path: str, payload: dict[str, Any]) -> Result:
+        zsnr = payload.pop("zsnr", None)
+        body = {**_DEFAULTS, **payload}
+        if zsnr is not None:
+            args = [zsnr] if isinstance(zsnr, dict) else list(zsnr)
+            body["alwayson_scripts"] = {**body.get("alwayson_scripts", {}), SCRIPT_TITLE: {"args": args}}
+        orders, self._orders = self._orders, {}
+        armed = self.client.post("/recorder/reset", json={"record": True, **orders})
+        assert armed.status_code == 200, armed.text
+        self._log_before = len(self.log_text()) if self.log is not None else 0
+        answer = self.client.post(path, json=body)
+        self.last = self._get("/recorder/last")
+        return _result(answer, self.last)
+
+
+def _calls(last: dict[str, Any]) -> list[Call]:
+    # A call that was cut off before the UNet was asked has no timestep.
+    seen = [call for each in last["passes"] for call in each["calls"] if call["unet_timestep"] is not None]
+    return [Call(call["level"], call["unet_timestep"], call["rows"]) for call in seen]
+
+
+def _result(answer: httpx.Response, last: dict[str, Any]) -> Result:
+    body = answer.json()
+    calls = _calls(last)
+    latents = [arrays.from_json(each["latents"]) for each in last["passes"] if each["latents"] is not None]
+    if answer.status_code != 200:
+        error = body.get("detail") or body.get("errors") or answer.text
+        return Result(answer.status_code, str(error), latents=latents, calls=calls)
+    info = json.loads(body["info"])
+    return Result(
+        answer.status_code,
+        images=[arrays.picture(image) for image in body["images"]],
+        latents=latents,
+        calls=calls,
+        infotext=info["infotexts"][0],
+        comments=last["comments"],
+    )

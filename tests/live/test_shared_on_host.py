@@ -1,0 +1,7 @@
+"""The shared cases on the real WebUI."""
+
+from tests.shared_cases import SharedCases
+
+
+class TestOnTheRealHost(SharedCases):
+    pass
