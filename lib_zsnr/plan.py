@@ -7,7 +7,7 @@ from typing import Literal
 
 from lib_zsnr.core.checkpoint import Traits
 from lib_zsnr.core.guidance import Space
-from lib_zsnr.settings import TITLE, Settings, SettingsError
+from lib_zsnr.settings import FOLLOWED, TITLE, Settings, SettingsError
 
 Prediction = Literal["epsilon", "v"]
 Family = Literal["k-diffusion", "timesteps", "lcm"]
@@ -37,6 +37,7 @@ class Sampler:
     name: str
     family: Family
     schedule_type: str = "Automatic"
+    steps: int = 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Plan:
     """What one sampler call will do; effective values only.
 
     active: False leaves the WebUI alone. trailing: False keeps the spacing that the WebUI would use.
+    own_schedule: False keeps the noise schedule that the WebUI would use, whatever it is.
     warnings: what departs from the request, in whole sentences. decided: how following decided, for the log.
     """
 
@@ -53,6 +55,7 @@ class Plan:
     trailing: bool = False
     cfg_rescale: float = 0.0
     space: Space = "v"
+    own_schedule: bool = True
     first_order_start: bool = False
     warnings: tuple[str, ...] = ()
     decided: str = ""
@@ -69,6 +72,8 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
     if model.is_flow:
         flow = f"{model.name} is a flow model (Stable Diffusion 3): it has no such schedule. {TITLE} did nothing."
         return Plan(active=False, warnings=(flow,))
+    if settings.rescale_only:
+        return _rescale_only(settings, model)
     warnings: list[str] = list(model.traits.conflicts)
     if model.traits.problem and settings.follow_checkpoint:
         warnings.append(model.traits.problem)
@@ -80,16 +85,13 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
             'The WebUI\'s own option "Noise schedule for sampling: Zero Terminal SNR" is on as well; '
             f"{TITLE} was used instead of it."
         )
-    rescale = settings.cfg_rescale
-    if model.is_edit and rescale > 0:
-        rescale = 0.0
-        warnings.append("CFG rescale was left out: InstructPix2Pix has two guidance scales, the paper's has one.")
     return Plan(
         active=True,
         prediction=prediction,
         zero_terminal_snr=zero,
         trailing=trailing,
-        cfg_rescale=rescale,
+        cfg_rescale=_cfg_rescale(settings, model, warnings),
+        space=_space(settings, prediction),
         first_order_start=zero and sampler.name in FIRST_ORDER_START,
         warnings=tuple(warnings),
         decided=_decided(settings, model, prediction, zero),
@@ -100,7 +102,31 @@ def settings_for_refiner(settings: Settings, traits: Traits) -> Settings:
     """A refiner is its own checkpoint: where its file says what it is, that is followed; else what was asked."""
     if traits.prediction == "unknown" and traits.zero_terminal_snr is None:
         return settings
-    return replace(settings, follow_checkpoint=True, explicit=frozenset())
+    return replace(settings, follow_checkpoint=True, explicit=frozenset(), preset=frozenset())
+
+
+def _rescale_only(settings: Settings, model: Model) -> Plan:
+    """A plan that leaves everything but the guidance to the WebUI."""
+    warnings: list[str] = []
+    return Plan(
+        active=True,
+        prediction=model.believed,
+        cfg_rescale=_cfg_rescale(settings, model, warnings),
+        space=_space(settings, model.believed),
+        own_schedule=False,
+        warnings=tuple(warnings),
+    )
+
+
+def _cfg_rescale(settings: Settings, model: Model, warnings: list[str]) -> float:
+    if model.is_edit and settings.cfg_rescale > 0:
+        warnings.append("CFG rescale was left out: InstructPix2Pix has two guidance scales, the paper's has one.")
+        return 0.0
+    return settings.cfg_rescale
+
+
+def _space(settings: Settings, prediction: Prediction) -> Space:
+    return prediction if settings.rescale_space == "raw" else settings.rescale_space
 
 
 def _prediction(settings: Settings, model: Model, sampler: Sampler, warnings: list[str]) -> Prediction:
@@ -162,6 +188,9 @@ def _zero_terminal_snr(settings: Settings, model: Model, prediction: Prediction,
 def _trailing(settings: Settings, sampler: Sampler, zero: bool, warnings: list[str]) -> bool:
     if not settings.trailing:
         return False
+    picked = sampler.schedule_type != "Automatic"
+    if picked and settings.schedule_type_policy == "keep":
+        return False
     if sampler.name in CHOOSE_THEIR_OWN_LEVELS:
         warnings.append(f"Trailing spacing was left out: {sampler.name} chooses its own noise levels.")
         if zero and sampler.name == "DPM adaptive":
@@ -170,7 +199,7 @@ def _trailing(settings: Settings, sampler: Sampler, zero: bool, warnings: list[s
                 "one; DDIM, Euler or DPM++ 2M are better choices."
             )
         return False
-    if sampler.schedule_type != "Automatic":
+    if picked:
         warnings.append(f"Trailing spacing replaced the schedule type {sampler.schedule_type}.")
     return True
 
@@ -179,6 +208,9 @@ def _decided(settings: Settings, model: Model, prediction: Prediction, zero: boo
     if not settings.follow_checkpoint:
         return ""
     traits = model.traits
+    if settings.preset & FOLLOWED:
+        what = "zero terminal SNR" if zero else "normal schedule"
+        return f"{model.name}: {prediction}, {what} (your preset for this checkpoint)"
     how = traits.prediction_evidence or "nothing in the file says what it predicts; as the WebUI treats it"
     what = "zero terminal SNR" if zero else "normal schedule"
     because = traits.zero_terminal_snr_evidence or "nothing in the file says zero terminal SNR"

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 TITLE = "Zero Terminal SNR"
+
+RescaleSpace = Literal["v", "raw", "x0"]
+"""Where CFG rescale measures: v whatever the model predicts, the model's own output, or the predicted picture."""
+
+ScheduleTypePolicy = Literal["plan", "trailing", "keep"]
+"""What becomes of a schedule type that the person picked while trailing is on: the plan decides for each sampler,
+trailing always takes its place, or it is kept."""
 
 
 class SettingsError(ValueError):
@@ -86,10 +93,21 @@ FIELDS = (
 )
 FIELD_BY_NAME = {field.name: field for field in FIELDS}
 
+FOLLOWED = frozenset({"zero_terminal_snr", "v_prediction"})
+"""What following the checkpoint decides: what the model was trained for. The rest is taste."""
+
+PRESET_FIELDS = ("zero_terminal_snr", "trailing", "v_prediction", "cfg_rescale")
+"""What a preset holds for a checkpoint."""
+
 
 @dataclass(frozen=True)
 class Settings:
-    """One request's settings. `explicit` names the fields that a dict argument gave by name."""
+    """One request's settings.
+
+    explicit: the fields that a dict argument, a prompt tag or a grid gave by name; they win over following.
+    given: all fields that the request gave; `preset`: those that the preset of the checkpoint decided.
+    rescale_only: nothing but CFG rescale is done, as a prompt tag asks with the panel off.
+    """
 
     enabled: bool = False
     follow_checkpoint: bool = True
@@ -97,36 +115,61 @@ class Settings:
     trailing: bool = True
     v_prediction: bool = False
     cfg_rescale: float = 0.7
+    rescale_space: RescaleSpace = "v"
+    schedule_type_policy: ScheduleTypePolicy = "plan"
     explicit: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
+    preset: frozenset[str] = frozenset()
+    rescale_only: bool = False
 
     def follows(self, name: str) -> bool:
-        """Whether the checkpoint decides the field: an explicit field of a dict argument wins over following."""
-        return self.follow_checkpoint and name not in self.explicit
+        """Whether the file of the checkpoint decides the field."""
+        return self.follow_checkpoint and name not in self.explicit | self.preset
+
+    def with_explicit(self, values: Mapping[str, Any]) -> Settings:
+        """The settings with some fields given by name. Raises SettingsError as `parse` does."""
+        checked = _checked(values)
+        names = frozenset(checked)
+        return replace(self, **checked, explicit=self.explicit | names, given=self.given | names)
+
+    def with_preset(self, values: Mapping[str, Any]) -> Settings:
+        """The settings with the checkpoint's preset: it fills in what the request leaves open.
+
+        Open is what was not given, and, while the checkpoint is followed, what its file would decide.
+        Raises SettingsError as `parse` does.
+        """
+        checked = _checked(values)
+        followed = FOLLOWED if self.follow_checkpoint else frozenset()
+        filled = {
+            name: value
+            for name, value in checked.items()
+            if name not in self.given or (name in followed and name not in self.explicit)
+        }
+        return replace(self, **filled, preset=frozenset(filled))
 
 
-def parse(args: Sequence[Any]) -> Settings:
+def parse(args: Sequence[Any], defaults: Settings = Settings()) -> Settings:
     """The script's arguments, from the panel, an API list or an API dict, as one Settings.
 
-    args: the values in the order of FIELDS (missing ones take their defaults), or one mapping of names to values
-    in the first place (what the host appends after it are its own defaults).
+    args: the values in the order of FIELDS, or one mapping of names to values in the first place (what the host
+    appends after it are its own defaults). defaults: what fields take that are not given.
     Raises SettingsError for a wrong type, a value out of range, NaN, an unknown name, or too many values.
     """
     if args and isinstance(args[0], Mapping):
-        return _parse_mapping(args[0])
+        return defaults.with_explicit(args[0])
     if len(args) > len(FIELDS):
         msg = f"{TITLE}: got {len(args)} values; allowed are at most {len(FIELDS)}. No picture was made."
         raise SettingsError(msg)
-    values = {field.name: field.check(value) for field, value in zip(FIELDS, args)}
-    return Settings(**values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {field.name: field.check(value) for field, value in zip(FIELDS, args)}
+    return replace(defaults, **values, given=frozenset(values))
 
 
-def _parse_mapping(given: Mapping[Any, Any]) -> Settings:
+def _checked(given: Mapping[Any, Any]) -> dict[str, Any]:
     unknown = [name for name in given if name not in FIELD_BY_NAME]
     if unknown:
         msg = f"{TITLE}: {unknown[0]!r} is no setting; allowed are {', '.join(FIELD_BY_NAME)}. No picture was made."
         raise SettingsError(msg)
-    values = {name: FIELD_BY_NAME[name].check(value) for name, value in given.items()}
-    return Settings(**values, explicit=frozenset(given))  # type: ignore[arg-type]
+    return {name: FIELD_BY_NAME[name].check(value) for name, value in given.items()}
 
 
 def names() -> tuple[str, ...]:

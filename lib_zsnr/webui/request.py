@@ -22,7 +22,7 @@ def describe(p: Any, args: Sequence[Any]) -> None:
         settings = parse(args)
         if settings.enabled and loaded is not None:
             config = sd_samplers.find_sampler_config(p.sampler_name)
-            sampler = planning.Sampler(config.name, _family(config.name), p.scheduler or "Automatic")
+            sampler = planning.Sampler(config.name, _family(config.name), p.scheduler or "Automatic", p.steps)
             infotext.write(p, settings, _plan(settings, loaded, sampler))
     except SettingsError:
         return  # told at the sampler call, where the host lets an error through
@@ -65,7 +65,8 @@ def _refiner_plan(p: Any, settings: Settings, sd_model: Any) -> planning.Plan:
 
 def _sampler(p: Any) -> planning.Sampler:
     scheduler = (getattr(p, "hr_scheduler", None) if p.is_hr_pass else None) or p.scheduler or "Automatic"
-    return planning.Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler)
+    steps = (p.hr_second_pass_steps if p.is_hr_pass else 0) or p.steps
+    return planning.Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler, steps)
 
 
 def _family(name: str) -> planning.Family:

@@ -122,3 +122,31 @@ def test_a_refiner_follows_its_own_file_where_that_says_something():
     asked = Settings(enabled=True, follow_checkpoint=False, v_prediction=True)
     assert settings_for_refiner(asked, UNKNOWN) == asked
     assert settings_for_refiner(asked, Traits(prediction="epsilon")).follow_checkpoint
+
+
+def test_rescale_only_leaves_the_rest_to_the_webui():
+    made = plan(Settings(enabled=True, zero_terminal_snr=True, cfg_rescale=0.4, rescale_only=True), believed="epsilon")
+    assert (made.active, made.own_schedule, made.trailing, made.zero_terminal_snr) == (True, False, False, False)
+    assert (made.prediction, made.cfg_rescale, made.warnings) == ("epsilon", 0.4, ())
+
+
+@pytest.mark.parametrize(
+    ("space", "traits", "expected"),
+    [("v", UNKNOWN, "v"), ("raw", UNKNOWN, "epsilon"), ("raw", V_ZSNR, "v"), ("x0", V_ZSNR, "x0")],
+)
+def test_the_space_of_the_rescale(space: str, traits: Traits, expected: str):
+    assert plan(Settings(enabled=True, rescale_space=space), traits).space == expected  # type: ignore[arg-type]
+
+
+def test_a_picked_schedule_type_is_kept_where_the_settings_say_so():
+    karras = Sampler("DPM++ 2M", "k-diffusion", "Karras")
+    kept = plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=karras)
+    assert (kept.trailing, kept.warnings) == (False, ())
+    assert plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=EULER).trailing
+
+
+def test_a_preset_decides_instead_of_the_file():
+    made = plan(Settings(enabled=True).with_preset({"v_prediction": False, "zero_terminal_snr": False}))
+    assert (made.prediction, made.zero_terminal_snr) == ("epsilon", False)
+    assert any("marker tensor v_pred" in warning for warning in made.warnings)
+    assert "your preset" in made.decided

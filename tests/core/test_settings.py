@@ -19,7 +19,7 @@ good = {
 
 
 def test_the_table_and_the_object_agree_both_ways():
-    fields = [f for f in dataclasses.fields(settings.Settings) if f.name != "explicit"]
+    fields = dataclasses.fields(settings.Settings)[: len(settings.FIELDS)]
     assert [f.name for f in fields] == [f.name for f in settings.FIELDS]
     assert [f.default for f in fields] == [f.default for f in settings.FIELDS]
     assert settings.names() == (
@@ -37,7 +37,7 @@ def test_a_list_and_a_dict_mean_the_same(values: dict[str, Any]):
     from_list = settings.parse([values[field.name] for field in settings.FIELDS])
     from_dict = settings.parse([values, True, True, True, True, 0.1])
     assert dataclasses.replace(from_dict, explicit=from_list.explicit) == from_list
-    assert from_dict.explicit == set(values)
+    assert from_dict.explicit == from_dict.given == set(values)
 
 
 @given(st.fixed_dictionaries({}, optional=good))
@@ -83,3 +83,38 @@ def test_nothing_but_a_settings_error_comes_out(args: list[Any]):
         assert "allowed" in text
     else:
         assert 0 <= parsed.cfg_rescale <= 1
+
+
+presets = st.fixed_dictionaries({name: good[name] for name in settings.PRESET_FIELDS})
+
+
+@given(st.fixed_dictionaries({}, optional=good), presets)
+def test_a_request_wins_over_a_preset(asked: dict[str, Any], preset: dict[str, Any]):
+    made = settings.parse([asked]).with_preset(preset)
+    for name, value in asked.items():
+        assert getattr(made, name) == value
+    for name in preset.keys() - asked.keys():
+        assert getattr(made, name) == preset[name]
+
+
+@given(st.fixed_dictionaries(good), presets)
+def test_a_preset_decides_what_the_panel_lets_the_checkpoint_decide(panel: dict[str, Any], preset: dict[str, Any]):
+    made = settings.parse([panel[field.name] for field in settings.FIELDS]).with_preset(preset)
+    for name in settings.PRESET_FIELDS:
+        decided = panel["follow_checkpoint"] and name in settings.FOLLOWED
+        assert getattr(made, name) == (preset if decided else panel)[name]
+        assert not (decided and made.follows(name))
+
+
+@given(st.fixed_dictionaries(good))
+def test_what_a_request_leaves_out_takes_the_defaults_of_the_settings_page(values: dict[str, Any]):
+    defaults = dataclasses.replace(settings.Settings(), **values)
+    assert settings.parse([], defaults) == defaults
+    assert settings.parse([{}], defaults) == defaults
+    assert settings.parse([{"enabled": True}], defaults).cfg_rescale == values["cfg_rescale"]
+
+
+@pytest.mark.parametrize("preset", [{"cfg_rescale": 2.0}, {"phi": 0.5}, {"trailing": "yes"}])
+def test_a_preset_is_checked_as_a_request_is(preset: dict[str, Any]):
+    with pytest.raises(settings.SettingsError, match="allowed"):
+        settings.Settings().with_preset(preset)
