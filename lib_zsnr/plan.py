@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from lib_zsnr.core.checkpoint import Traits
 from lib_zsnr.core.guidance import Space
+from lib_zsnr.facts import Model, Prediction, Sampler
 from lib_zsnr.settings import FOLLOWED, TITLE, Settings, SettingsError
-
-Prediction = Literal["epsilon", "v"]
-Family = Literal["k-diffusion", "timesteps", "lcm"]
-
-# These correct across the jump out of the terminal level; they take that one step first-order (core/terminal.py).
-FIRST_ORDER_START = frozenset({"Heun", "DPM2", "DPM2 a", "Restart", "PLMS"})
-
-# These choose their own noise levels between the highest and the lowest; no spacing reaches them.
-CHOOSE_THEIR_OWN_LEVELS = frozenset({"DPM fast", "DPM adaptive"})
-
-
-@dataclass(frozen=True)
-class Model:
-    """The loaded model as the plan needs it. `believed` is what the WebUI itself takes it to predict."""
-
-    name: str
-    believed: Prediction
-    traits: Traits = field(default_factory=Traits)
-    is_flow: bool = False
-    is_edit: bool = False
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """The sampler as the plan needs it. `schedule_type` is what the person picked, "Automatic" for the default."""
-
-    name: str
-    family: Family
-    schedule_type: str = "Automatic"
-    steps: int = 20
+from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, choose_spacing
 
 
 @dataclass(frozen=True)
 class Plan:
     """What one sampler call will do; effective values only.
 
-    active: False leaves the WebUI alone. trailing: False keeps the spacing that the WebUI would use.
+    active: False leaves the WebUI alone. spacing: "host" keeps the levels that the WebUI would visit.
     own_schedule: False keeps the noise schedule that the WebUI would use, whatever it is.
     warnings: what departs from the request, in whole sentences. decided: how following decided, for the log.
     """
@@ -52,13 +23,18 @@ class Plan:
     active: bool
     prediction: Prediction = "epsilon"
     zero_terminal_snr: bool = False
-    trailing: bool = False
+    spacing: Spacing = "host"
     cfg_rescale: float = 0.0
     space: Space = "v"
     own_schedule: bool = True
     first_order_start: bool = False
     warnings: tuple[str, ...] = ()
     decided: str = ""
+
+    @property
+    def trailing(self) -> bool:
+        """Whether the levels are trailing ones."""
+        return self.spacing == "trailing"
 
 
 def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: bool = False) -> Plan:
@@ -79,7 +55,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         warnings.append(model.traits.problem)
     prediction = _prediction(settings, model, sampler, warnings)
     zero = _zero_terminal_snr(settings, model, prediction, warnings)
-    trailing = _trailing(settings, sampler, zero, warnings)
+    spacing = choose_spacing(settings, sampler, zero, warnings)
     if host_option:
         warnings.append(
             'The WebUI\'s own option "Noise schedule for sampling: Zero Terminal SNR" is on as well; '
@@ -89,7 +65,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         active=True,
         prediction=prediction,
         zero_terminal_snr=zero,
-        trailing=trailing,
+        spacing=spacing,
         cfg_rescale=_cfg_rescale(settings, model, warnings),
         space=_space(settings, prediction),
         first_order_start=zero and sampler.name in FIRST_ORDER_START,
@@ -183,25 +159,6 @@ def _zero_terminal_snr(settings: Settings, model: Model, prediction: Prediction,
             'the normal schedule was used. Untick "Follow the checkpoint" to decide yourself.'
         )
     return zero
-
-
-def _trailing(settings: Settings, sampler: Sampler, zero: bool, warnings: list[str]) -> bool:
-    if not settings.trailing:
-        return False
-    picked = sampler.schedule_type != "Automatic"
-    if picked and settings.schedule_type_policy == "keep":
-        return False
-    if sampler.name in CHOOSE_THEIR_OWN_LEVELS:
-        warnings.append(f"Trailing spacing was left out: {sampler.name} chooses its own noise levels.")
-        if zero and sampler.name == "DPM adaptive":
-            warnings.append(
-                "DPM adaptive decides brightness less well over the zero-terminal-SNR range than over the normal "
-                "one; DDIM, Euler or DPM++ 2M are better choices."
-            )
-        return False
-    if picked:
-        warnings.append(f"Trailing spacing replaced the schedule type {sampler.schedule_type}.")
-    return True
 
 
 def _decided(settings: Settings, model: Model, prediction: Prediction, zero: bool) -> str:

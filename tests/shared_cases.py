@@ -1,7 +1,8 @@
 """What both hosts have to show: each case runs on the double (tests/webui) and on the real WebUI (tests/live).
 
 The rows of the measured table (what the WebUI's own option gets wrong) and the host-facing traps are here.
-Imported by `tests/webui/test_shared_on_double.py` and `tests/live/test_shared_on_host.py`; a module gives its own `driver` fixture.
+Imported by `tests/webui/test_shared_on_double.py` and `tests/live/test_shared_on_host.py`, each with a `driver` of its
+own.
 """
 
 from __future__ import annotations
@@ -62,9 +63,17 @@ class SharedCases:
 
     @pytest.mark.parametrize("sampler", ONE_CALL_A_STEP)
     def test_k_samplers_visit_the_trailing_sigmas(self, driver: Driver, sampler: str):
-        result = made(driver.txt2img(sampler_name=sampler, **on(driver, steps=10)))
-        np.testing.assert_allclose(result.levels, [SIGMAS[t] for t in trailing(10)], rtol=1e-3)
-        np.testing.assert_allclose(result.timesteps, trailing(10), atol=0.5)
+        result = made(driver.txt2img(sampler_name=sampler, **on(driver, steps=12)))
+        np.testing.assert_allclose(result.levels, [SIGMAS[t] for t in trailing(12)], rtol=1e-3)
+        np.testing.assert_allclose(result.timesteps, trailing(12), atol=0.5)
+
+    def test_euler_a_with_few_steps_departs_from_trailing_and_says_so(self, driver: Driver):
+        """Trailing is worse than the WebUI's default there: Karras from 40 on, after the terminal level."""
+        result = made(driver.txt2img(sampler_name="Euler a", **on(driver, steps=10)))
+        ramp = 40 ** (1 / 7) + np.linspace(0, 1, 9) * (SIGMAS[0] ** (1 / 7) - 40 ** (1 / 7))
+        np.testing.assert_allclose(result.levels, [SIGMAS[999], *ramp**7], rtol=1e-3)
+        assert "Euler a" in result.infotext
+        assert "Euler a" in result.comments
 
     @pytest.mark.parametrize("sampler", DISCARDING)
     def test_discarding_samplers_drop_the_last_but_one(self, driver: Driver, sampler: str):

@@ -8,6 +8,11 @@ from torch import Tensor
 
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
 
+# Where the bridged levels go on after the terminal one. On the exact model of lib_zsnr/demo the best single level
+# for few steps: Euler a has brightness errors of .099 by it at 10 steps, .141 by trailing; DPM++ 2M .009 and .113.
+BRIDGE_TOP = 40.0
+_KARRAS_RHO = 7.0
+
 
 def trailing_timesteps(steps: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:
     """The timesteps that trailing spacing visits, from the last one down. Lin et al. 2023, Table 2.
@@ -45,6 +50,23 @@ def trailing_sigmas(sigmas: Tensor, steps: int) -> Tensor:
         msg = f"{steps} steps are too many for this schedule: two of its noise levels would be equal; use fewer steps"
         raise ValueError(msg)
     return levels
+
+
+def bridged_sigmas(sigmas: Tensor, steps: int) -> Tensor:
+    """The terminal level, then BRIDGE_TOP and on down by Karras et al. 2022 (equation 5, rho 7), then 0.
+
+    For solvers that decide brightness badly over trailing's jump from sigma 4519 to 18 at once. sigmas: the model's
+    table `[T]`, rising. Returns `[steps + 1]`, strictly falling, in the table's dtype.
+    Raises ValueError for fewer steps than 1.
+    """
+    if steps < 1:
+        msg = f"bridged spacing got {steps} steps; allowed are 1 and more"
+        raise ValueError(msg)
+    top, bottom = min(BRIDGE_TOP, sigmas[-2].item()), sigmas[0].item()
+    ramp = torch.linspace(0, 1, max(steps - 1, 0), dtype=torch.float64, device="cpu")
+    roots = top ** (1 / _KARRAS_RHO) + ramp * (bottom ** (1 / _KARRAS_RHO) - top ** (1 / _KARRAS_RHO))
+    below = (roots**_KARRAS_RHO).to(sigmas)
+    return torch.cat([sigmas[-1:], below, sigmas.new_zeros(1)])
 
 
 def trailing_tail(steps: int, calls: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:

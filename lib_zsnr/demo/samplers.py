@@ -14,11 +14,13 @@ from lib_zsnr.core.schedule import (
     scaled_linear_alphas_cumprod,
     sigmas_from_alphas_cumprod,
 )
-from lib_zsnr.core.spacing import interpolate_log, trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.spacing import bridged_sigmas, interpolate_log, trailing_sigmas, trailing_timesteps
 from lib_zsnr.core.terminal import first_order_start
 from lib_zsnr.demo.exact_model import ExactModel
 from lib_zsnr.demo.loops import dpmpp_sde, plms, restart, restart_counts
-from lib_zsnr.plan import FIRST_ORDER_START
+from lib_zsnr.facts import Sampler as SamplerFacts
+from lib_zsnr.settings import Settings
+from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, choose_spacing
 
 Way = Literal["host default", "host option", "ours"]
 WAYS: tuple[Way, ...] = ("host default", "host option", "ours")
@@ -78,13 +80,19 @@ def noise_levels(sampler: Sampler, way: Way, steps: int) -> Tensor:
         again, times = restart_counts(steps)
         asked -= again * times
     if way == "ours":
-        levels = trailing_sigmas(table, asked)
+        levels = (bridged_sigmas if our_spacing(sampler, steps) == "bridge" else trailing_sigmas)(table, asked)
     elif sampler.spacing == "karras":
         levels = sampling.get_sigmas_karras(asked, table[0].item(), table[-1].item())
     else:
         visited = torch.linspace(len(table) - 1, 0, asked)
         levels = torch.cat([interpolate_log(table, visited), table.new_zeros(1)])
     return torch.cat([levels[:-2], levels[-1:]]) if sampler.discards else levels
+
+
+def our_spacing(sampler: Sampler, steps: int) -> Spacing:
+    """What the extension's plan chooses for the sampler over the zero-SNR range."""
+    facts = SamplerFacts(sampler.name, "k-diffusion", steps=steps)
+    return choose_spacing(Settings(enabled=True), facts, zero=True, warnings=[])
 
 
 def sample(sampler: Sampler, way: Way, steps: int, model: ExactModel, noise: Tensor) -> Run:

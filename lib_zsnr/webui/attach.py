@@ -9,7 +9,8 @@ from typing import Any, Callable
 from modules import sd_samplers_common, sd_samplers_lcm, sd_samplers_timesteps, shared
 from torch import Tensor
 
-from lib_zsnr.plan import Family, Plan
+from lib_zsnr.facts import Family
+from lib_zsnr.plan import Plan
 from lib_zsnr.webui import k_family, timesteps_family
 from lib_zsnr.webui.combine import Combine
 from lib_zsnr.webui.denoisers import Recorder, build_denoiser
@@ -139,6 +140,6 @@ def _tell_the_truth(p: Any, plan: Plan) -> None:
     """Take back what the host wrote into the infotext about a schedule that was not used."""
     p.extra_generation_params.pop("Noise Schedule", None)
     p.extra_generation_params.pop("Downcast alphas_cumprod", None)
-    if plan.trailing:
+    if plan.spacing != "host":
         hires = getattr(p, "is_hr_pass", False)
         p.extra_generation_params["Hires schedule type" if hires else "Schedule type"] = None

@@ -12,7 +12,7 @@ from torch import Tensor
 from lib_zsnr.core.prediction import epsilon_from_v
 from lib_zsnr.core.schedule import sigmas_from_alphas_cumprod
 from lib_zsnr.core.spacing import interpolate_log
-from lib_zsnr.plan import Family
+from lib_zsnr.facts import Family
 from lib_zsnr.webui.model import ModelProxy
 
 # UniPC's continuous time comes back from its arithmetic this close to the whole timestep that was meant.

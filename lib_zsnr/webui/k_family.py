@@ -10,7 +10,7 @@ from typing import Any, Callable
 from modules import shared
 from torch import Tensor
 
-from lib_zsnr.core.spacing import trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.spacing import bridged_sigmas, trailing_sigmas, trailing_timesteps
 from lib_zsnr.core.terminal import first_order_start
 from lib_zsnr.plan import Plan
 from lib_zsnr.webui.overrides import override_method, override_value
@@ -19,8 +19,9 @@ from lib_zsnr.webui.overrides import override_method, override_value
 def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
     """Put the plan's spacing and solver on one k-diffusion sampler object whose model_wrap is ours already."""
     table = sampler.model_wrap.sigmas
-    if plan.trailing:
-        override_method(undo, sampler, "get_sigmas", functools.partial(_trailing_levels, sampler))
+    if plan.spacing != "host":
+        levels = trailing_sigmas if plan.trailing else bridged_sigmas
+        override_method(undo, sampler, "get_sigmas", functools.partial(_levels, sampler, levels))
     func = sampler.func
     parameters = inspect.signature(func).parameters
     if plan.first_order_start:
@@ -33,7 +34,7 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
         override_value(undo, sampler, "func", func)
 
 
-def _trailing_levels(sampler: Any, p: Any, steps: int) -> Tensor:
+def _levels(sampler: Any, spaced: Callable[[Tensor, int], Tensor], p: Any, steps: int) -> Tensor:
     """Instead of the host's get_sigmas, with what it does for samplers that drop the last level but one."""
     discard = sampler.config is not None and sampler.config.options.get("discard_next_to_last_sigma", False)
     if shared.opts.always_discard_next_to_last_sigma and not discard:
@@ -41,7 +42,7 @@ def _trailing_levels(sampler: Any, p: Any, steps: int) -> Tensor:
         p.extra_generation_params["Discard penultimate sigma"] = True
     if steps == 0:
         return trailing_sigmas(sampler.model_wrap.sigmas, 0).cpu()
-    sigmas = trailing_sigmas(sampler.model_wrap.sigmas, steps + 1 if discard else steps).cpu()
+    sigmas = spaced(sampler.model_wrap.sigmas, steps + 1 if discard else steps).cpu()
     return sigmas[[*range(steps), -1]] if discard else sigmas
 
 

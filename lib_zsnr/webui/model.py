@@ -9,7 +9,8 @@ from torch import Tensor
 
 from lib_zsnr.core import schedule
 from lib_zsnr.core.checkpoint import Traits, read_traits
-from lib_zsnr.plan import Model, Plan
+from lib_zsnr.facts import Model
+from lib_zsnr.plan import Plan
 
 # Half precision keeps sqrt(alphas_cumprod) to 5e-4; a buffer further away than this was made by another schedule.
 _SAME_SCHEDULE = 2e-3

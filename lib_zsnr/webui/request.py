@@ -9,6 +9,7 @@ from typing import Any
 from modules import sd_models, sd_samplers, shared
 
 from lib_zsnr import plan as planning
+from lib_zsnr.facts import Family, Sampler
 from lib_zsnr.settings import Settings, SettingsError, parse
 from lib_zsnr.webui import attach, infotext, model
 
@@ -22,7 +23,7 @@ def describe(p: Any, args: Sequence[Any]) -> None:
         settings = parse(args)
         if settings.enabled and loaded is not None:
             config = sd_samplers.find_sampler_config(p.sampler_name)
-            sampler = planning.Sampler(config.name, _family(config.name), p.scheduler or "Automatic", p.steps)
+            sampler = Sampler(config.name, _family(config.name), p.scheduler or "Automatic", p.steps)
             infotext.write(p, settings, _plan(settings, loaded, sampler))
     except SettingsError:
         return  # told at the sampler call, where the host lets an error through
@@ -45,7 +46,7 @@ def attach_to_sampler(p: Any, args: Sequence[Any]) -> None:
         attach.attach(p.sampler, plan, lambda sd_model: _refiner_plan(p, settings, sd_model))
 
 
-def _plan(settings: Settings, sd_model: Any, sampler: planning.Sampler) -> planning.Plan:
+def _plan(settings: Settings, sd_model: Any, sampler: Sampler) -> planning.Plan:
     host_option = shared.opts.sd_noise_schedule == "Zero Terminal SNR"
     return planning.make_plan(settings, model.read_model(sd_model), sampler, host_option)
 
@@ -63,13 +64,13 @@ def _refiner_plan(p: Any, settings: Settings, sd_model: Any) -> planning.Plan:
     return plan
 
 
-def _sampler(p: Any) -> planning.Sampler:
+def _sampler(p: Any) -> Sampler:
     scheduler = (getattr(p, "hr_scheduler", None) if p.is_hr_pass else None) or p.scheduler or "Automatic"
     steps = (p.hr_second_pass_steps if p.is_hr_pass else 0) or p.steps
-    return planning.Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler, steps)
+    return Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler, steps)
 
 
-def _family(name: str) -> planning.Family:
+def _family(name: str) -> Family:
     """The family by name, before the sampler object exists."""
     if name in {"DDIM", "DDIM CFG++", "PLMS", "UniPC"}:
         return "timesteps"

@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from lib_zsnr.core.checkpoint import Traits
-from lib_zsnr.plan import Model, Plan, Sampler, make_plan, settings_for_refiner
+from lib_zsnr.facts import Model, Sampler
+from lib_zsnr.plan import Plan, make_plan, settings_for_refiner
 from lib_zsnr.settings import Settings, SettingsError
 
 V_ZSNR = Traits(
@@ -150,3 +151,14 @@ def test_a_preset_decides_instead_of_the_file():
     assert (made.prediction, made.zero_terminal_snr) == ("epsilon", False)
     assert any("marker tensor v_pred" in warning for warning in made.warnings)
     assert "your preset" in made.decided
+
+
+@pytest.mark.parametrize(
+    ("steps", "policy", "spacing"), [(11, "plan", "bridge"), (12, "plan", "trailing"), (5, "trailing", "trailing")]
+)
+def test_euler_a_with_few_steps_gets_the_bridge(steps: int, policy: str, spacing: str):
+    asked = Settings(enabled=True, schedule_type_policy=policy)  # type: ignore[arg-type]
+    made = plan(asked, sampler=Sampler("Euler a", "k-diffusion", steps=steps))
+    assert made.spacing == spacing
+    assert bool(made.warnings) == (spacing == "bridge")
+    assert plan(asked, UNKNOWN, Sampler("Euler a", "k-diffusion", steps=steps)).spacing == "trailing"

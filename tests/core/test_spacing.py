@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import pytest
 import torch
 from hypothesis import given
@@ -25,8 +23,9 @@ def test_every_number_of_steps_has_its_timesteps(total: int):
         assert timesteps[0] == total - 1
         assert timesteps[-1] >= 0
         assert (timesteps[1:] < timesteps[:-1]).all()
-        exact = [total - Fraction(total * i, steps) for i in range(steps)]
-        assert all(abs(int(t) + 1 - e) <= Fraction(1, 2) + Fraction(1, 10**6) for t, e in zip(timesteps, exact))
+        # Never more than a half from the exact total (1 - i / steps), times 2 steps so that all is whole numbers.
+        away = 2 * steps * (timesteps + 1) - 2 * total * (steps - torch.arange(steps))
+        assert away.abs().max() <= steps
 
 
 def test_equal_to_diffusers_wherever_it_returns_as_many():
@@ -89,3 +88,20 @@ def test_interpolation_goes_through_the_table():
     values = spacing.interpolate_log(SIGMAS, at)
     assert torch.equal(values[[0, 2, 3]], SIGMAS[[0, 998, 999]])
     torch.testing.assert_close(values[1], (SIGMAS[10] * SIGMAS[11]).sqrt())
+
+
+@given(st.integers(2, 300))
+def test_the_bridge_is_the_terminal_level_then_karras_from_40(steps: int):
+    sampling = pytest.importorskip("k_diffusion.sampling")
+    levels = spacing.bridged_sigmas(SIGMAS, steps)
+    assert len(levels) == steps + 1
+    assert levels[0] == SIGMAS[-1]
+    assert (levels[1:] < levels[:-1]).all()
+    karras = sampling.get_sigmas_karras(steps - 1, SIGMAS[0].item(), 40.0)
+    torch.testing.assert_close(levels[1:], karras, rtol=1e-4, atol=0)
+
+
+def test_the_bridge_of_one_step_and_of_none():
+    assert spacing.bridged_sigmas(SIGMAS, 1).tolist() == [SIGMAS[-1].item(), 0.0]
+    with pytest.raises(ValueError, match="0 steps"):
+        spacing.bridged_sigmas(SIGMAS, 0)

@@ -1,0 +1,52 @@
+"""Which noise levels a sampler visits: trailing where that is good, something else where it is not, and why.
+
+The figures are brightness errors on the exact model of `lib_zsnr/demo`; `make demo ALL=1` measures them again.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lib_zsnr.facts import Sampler
+from lib_zsnr.settings import Settings
+
+Spacing = Literal["host", "trailing", "bridge"]
+"""host: what the WebUI would visit on the plan's schedule. bridge: core/spacing.py."""
+
+# These correct across the jump out of the terminal level; they take that one step first-order (core/terminal.py).
+FIRST_ORDER_START = frozenset({"Heun", "DPM2", "DPM2 a", "Restart", "PLMS"})
+
+# These choose their own noise levels between the highest and the lowest; no spacing reaches them.
+CHOOSE_THEIR_OWN_LEVELS = frozenset({"DPM fast", "DPM adaptive"})
+
+# Below this many steps trailing over the zero-SNR range is worse than the sampler's default in the WebUI: Euler a has
+# .226, .167 and .141 at 6, 8 and 10 steps against .169, .143 and .127, and .117 against .117 at 12. The bridge has
+# .169, .126 and .099.
+TRAILING_FROM_STEPS = {"Euler a": 12}
+
+
+def choose_spacing(settings: Settings, sampler: Sampler, zero: bool, warnings: list[str]) -> Spacing:
+    """The spacing for one sampler call; what departs from the wish for trailing is added to the warnings."""
+    if not settings.trailing:
+        return "host"
+    picked = sampler.schedule_type != "Automatic"
+    if picked and settings.schedule_type_policy == "keep":
+        return "host"
+    if sampler.name in CHOOSE_THEIR_OWN_LEVELS:
+        warnings.append(f"Trailing spacing was left out: {sampler.name} chooses its own noise levels.")
+        if zero and sampler.name == "DPM adaptive":
+            warnings.append(
+                "DPM adaptive decides brightness less well over the zero-terminal-SNR range than over the normal "
+                "one; DDIM, Euler or DPM++ 2M are better choices."
+            )
+        return "host"
+    if picked:
+        warnings.append(f"Trailing spacing replaced the schedule type {sampler.schedule_type}.")
+    needed = TRAILING_FROM_STEPS.get(sampler.name, 0)
+    if zero and sampler.steps < needed and settings.schedule_type_policy != "trailing":
+        warnings.append(
+            f"Trailing spacing was left out: with fewer than {needed} steps {sampler.name} decides brightness worse "
+            "by it than the WebUI does by itself. It went from pure noise to noise level 40 and on by Karras instead."
+        )
+        return "bridge"
+    return "trailing"
