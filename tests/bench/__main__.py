@@ -1,60 +1,126 @@
-"""`make bench`: what the extension costs, each figure beside what it is compared with."""
+"""`make bench`: what the extension costs, each figure beside what it is compared with. Nothing here passes or fails.
+
+What one step costs in a real WebUI: `python -m tests.bench.webui_step`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import io
+import logging
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
 from lib_zsnr.core.guidance import rescale_cfg
+from lib_zsnr.facts import Model, Sampler
+from lib_zsnr.plan import make_plan
+from lib_zsnr.settings import Settings
+from tests.webui.driver import DoubleDriver
 
-REPEATS = 200
-IMPORT_TIMER = "import torch, time; a = time.perf_counter(); import {}; print(time.perf_counter() - a)"
+ROUNDS = 300
+SHAPE = (4, 4, 128, 128)
+CFG_SCALE, PHI = 7.5, 0.7
+IMPORTS = "lib_zsnr.plan, lib_zsnr.core.spacing, lib_zsnr.core.prediction, lib_zsnr.core.terminal"
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """The fastest of many runs: the least disturbed one."""
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
+def alternate(*runs: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
+    """Seconds of each, the median of many rounds in which they take turns."""
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(rounds):
+        for kept, run in zip(times, runs, strict=True):
+            began = time.perf_counter()
+            run()
+            kept.append(time.perf_counter() - began)
+    return [statistics.median(kept) for kept in times]
 
 
 def comfy_formula(x: torch.Tensor, sigma: torch.Tensor, cond: torch.Tensor, uncond: torch.Tensor) -> torch.Tensor:
-    """ComfyUI's RescaleCFG as it describes itself: to v, combine, scale by the standard deviations, back to x0."""
-    s = sigma.view(-1, 1, 1, 1)
-    x = x / (s * s + 1.0)
-    v_cond = ((x - (x * (s * s + 1.0) - (x * (s * s + 1.0) - cond))) * (s**2 + 1.0) ** 0.5) / s
-    v_uncond = ((x - (x * (s * s + 1.0) - (x * (s * s + 1.0) - uncond))) * (s**2 + 1.0) ** 0.5) / s
-    v_cfg = v_uncond + 7.5 * (v_cond - v_uncond)
-    scaled = v_cfg * (v_cond.std((1, 2, 3), keepdim=True) / v_cfg.std((1, 2, 3), keepdim=True))
-    final = 0.7 * scaled + 0.3 * v_cfg
-    return x - final * s / (s * s + 1.0) ** 0.5
+    """What ComfyUI's RescaleCFG node computes of denoised predictions: over to v, guidance, rescale, and back."""
+    sigma = sigma.view(-1, 1, 1, 1)
+    variance = sigma * sigma + 1.0
+    scaled = x / variance
+    v_cond, v_uncond = (((scaled - denoised) * variance**0.5) / sigma for denoised in (cond, uncond))
+    v_cfg = v_uncond + CFG_SCALE * (v_cond - v_uncond)
+    wanted = torch.std(v_cond, dim=(1, 2, 3), keepdim=True)
+    found = torch.std(v_cfg, dim=(1, 2, 3), keepdim=True)
+    final = PHI * (v_cfg * (wanted / found)) + (1.0 - PHI) * v_cfg
+    return x - (x - (scaled - final * sigma / variance**0.5))
 
 
 def bench_rescale() -> None:
-    x, cond, uncond = torch.randn(3, 4, 4, 128, 128)
-    sigma = torch.full((4,), 5.0)
-    theirs = seconds(lambda: comfy_formula(x, sigma, cond, uncond))
-    ours = seconds(lambda: rescale_cfg(x, sigma, cond, uncond + 7.5 * (cond - uncond), 0.7))
-    alone = seconds(lambda: rescale_cfg(x, sigma, cond, cond, 0.7))
-    print(f"rescale_cfg [4, 4, 128, 128], CFG combination included: {ours / theirs:.2f} of ComfyUI's formula")
-    print(f"rescale_cfg alone: {alone / theirs:.2f} of ComfyUI's formula")
+    generator = torch.Generator().manual_seed(1)
+    x, cond, uncond = torch.randn(3, *SHAPE, generator=generator)
+    sigma = torch.full((SHAPE[0],), 5.0)
+
+    def ours() -> torch.Tensor:
+        return rescale_cfg(x, sigma, cond, uncond + CFG_SCALE * (cond - uncond), PHI)
+
+    def theirs() -> torch.Tensor:
+        return comfy_formula(x, sigma, cond, uncond)
+
+    torch.testing.assert_close(ours(), theirs(), rtol=1e-4, atol=1e-4)
+    own, comfy = alternate(ours, theirs)
+    print(f"rescale_cfg {list(SHAPE)}, guidance included: {own / comfy:.2f} of ComfyUI's formula ({own * 1000:.2f} ms)")
 
 
 def bench_import() -> None:
+    """In a fresh interpreter, after torch, as in the WebUI."""
+    code = f"import torch, time; a = time.perf_counter(); import {IMPORTS}; print(time.perf_counter() - a)"
     times = []
-    for _ in range(5):
-        code = IMPORT_TIMER.format("lib_zsnr.plan, lib_zsnr.core.spacing")
-        times.append(float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
-    print(f"import of the package after torch: {min(times) * 1000:.1f} ms")
+    for _ in range(7):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        times.append(float(done.stdout))
+    print(f"import of the package after torch: {statistics.median(times) * 1000:.1f} ms")
+
+
+def bench_plan() -> None:
+    model = Model("model", "epsilon")
+    sampler = Sampler("Euler", "k-diffusion")
+    (plan,) = alternate(lambda: make_plan(Settings(enabled=True), model, sampler))
+    print(f"making a plan: {plan * 1000:.3f} ms")
+
+
+def bench_attach(driver: DoubleDriver) -> None:
+    """Whole requests to the small double of the host, whose model costs next to nothing: what is left is ours."""
+
+    def request(steps: int, enabled: bool, size: int) -> Callable[[], object]:
+        return lambda: driver.txt2img(steps=steps, width=size, height=size, zsnr=[enabled])
+
+    off, on = alternate(request(1, False, 64), request(1, True, 64), rounds=100)
+    print(f"plan, attach, one step, detach: {(on - off) * 1000:.2f} ms for each sampler call")
+    off, on = alternate(request(20, False, 512), request(20, True, 512), rounds=20)
+    step = (on - off) / 20
+    print(f"a sampling step at 512 x 512: {step * 1000:.2f} ms more (a step of the real host's tiny model is seconds)")
+
+
+def bench_memory(driver: DoubleDriver) -> None:
+    """Tensors that are alive after a request but were not before."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+
+    for _ in range(2):
+        driver.txt2img(steps=2, zsnr=[True])
+    before = alive()
+    driver.txt2img(steps=2, zsnr=[True])
+    print(f"tensors kept after a request: {alive() - before}")
 
 
 if __name__ == "__main__":
+    logging.disable()
     bench_rescale()
     bench_import()
+    bench_plan()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        double = DoubleDriver(Path(folder))
+        bench_attach(double)
+        bench_memory(double)
