@@ -2,6 +2,8 @@
 # changes. Linux or macOS, Python 3.10, 3.11 or 3.12. Another interpreter: make clean; make test PYTHON=python3.10
 VENV ?= .venv
 OUT ?= demo-out
+# make demo ALL=1: all samplers, some minutes
+ALL ?=
 # 3.11 and 3.10 first: there the versions are the ones that the WebUI itself pins.
 SUPPORTED = import sys, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 PYTHON ?= $(shell for name in python3.11 python3.10 python3.12 python3; do \
@@ -13,7 +15,7 @@ READY = $(VENV)/.ready
 .PHONY: demo test lint bench clean
 
 demo: $(READY)
-	$(RUN) -m lib_zsnr.demo --out $(OUT)
+	$(RUN) -m lib_zsnr.demo --out $(OUT) $(if $(ALL),--all)
 
 test: $(READY)
 	$(RUN) -m pytest

@@ -11,12 +11,13 @@ from typing import Sequence
 import torch
 from torch import Tensor
 
-from lib_zsnr.demo.bank import draw_bank
+from lib_zsnr.demo.bank import brightness, draw_bank
 from lib_zsnr.demo.exact_model import ExactModel
 from lib_zsnr.demo.measure import Row, Start, measure_all, noise_floor, prepare
 from lib_zsnr.demo.picture import Strip, draw
-from lib_zsnr.demo.samplers import SAMPLERS, Sampler, Way, sample
+from lib_zsnr.demo.samplers import SAMPLERS, Sampler, Way, sample, sample_reference
 
+_COLUMNS, _SHOWN_BY_STEPS = 14, 100
 _MAIN = ("DDIM", "Euler", "DPM++ 2M")
 _SHOWN = (("host default", "WebUI default", (196, 78, 56)), ("ours", "With this extension", (38, 110, 170)))
 
@@ -68,13 +69,16 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 def _draw(bank: Tensor, start: Start, path: Path) -> None:
     model, strips = ExactModel(bank), []
+    # From dark to bright by what a run of many steps makes of each seed, so that no schedule chooses its own show.
+    order = brightness(sample_reference(model, start.noise, _SHOWN_BY_STEPS)).argsort()
+    columns = order[torch.linspace(0, len(order) - 1, _COLUMNS).round().long()].tolist()
     for name in ("DPM++ 2M", "DDIM"):
         sampler: Sampler = next(sampler for sampler in SAMPLERS if sampler.name == name)
         for way, title, colour in _SHOWN:
             pictures = sample(sampler, _way(way), 20, model, start.noise).pictures
             strips.append(Strip(title, f"{name}, 20 steps", pictures, colour))
-    subtitle = "Each column has the same seed. The model is exact, so what differs comes from the noise levels alone."
-    draw("Zero Terminal SNR: pictures from black to white", subtitle, strips, bank).save(path)
+    subtitle = "Each column has the same seed, which many steps make dark (left) to bright (right); the model is exact."
+    draw("Zero Terminal SNR: pictures from black to white", subtitle, strips, bank, columns).save(path, optimize=True)
 
 
 def _way(name: str) -> Way:

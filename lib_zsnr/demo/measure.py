@@ -10,14 +10,17 @@ from torch import Tensor
 
 from lib_zsnr.demo.bank import brightness
 from lib_zsnr.demo.exact_model import ExactModel
-from lib_zsnr.demo.samplers import WAYS, Sampler, Way, sample, sample_reference
+from lib_zsnr.demo.samplers import WAYS, Sampler, Way, our_spacing, sample, sample_reference
 
 _FIRST_LEVELS = 4
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. spread: largest minus smallest error over the seeds. against: what it was compared with."""
+    """One measurement. spread: largest minus smallest error over the seeds. against: what it was compared with.
+
+    noise_schedule: "normal" or "zero terminal SNR"; spacing: how the levels were chosen from it.
+    """
 
     sampler: str
     steps: int
@@ -25,6 +28,8 @@ class Row:
     brightness_error: float
     spread: float
     against: str
+    noise_schedule: str
+    spacing: str
     first_sigmas: list[float]
     model_calls: int
 
@@ -73,6 +78,8 @@ def measure(sampler: Sampler, way: Way, steps: int, bank: Tensor, starts: Sequen
         brightness_error=sum(errors) / len(errors),
         spread=max(errors) - min(errors),
         against="bank" if sampler.stochastic else "reference run",
+        noise_schedule="normal" if way == "host default" else "zero terminal SNR",
+        spacing=our_spacing(sampler, steps) if way == "ours" else sampler.spacing,
         first_sigmas=[round(sigma, 4) for sigma in run.sigmas[:_FIRST_LEVELS]],
         model_calls=run.calls,
     )

@@ -26,9 +26,9 @@ class Strip:
     colour: tuple[int, int, int]
 
 
-def draw(title: str, subtitle: str, strips: Sequence[Strip], bank: Tensor, shown: int = 14) -> Image.Image:
-    """The rows one below the other, the first `shown` pictures of each, then a histogram for each strip."""
-    width = 2 * _MARGIN + _LABEL + shown * (_TILE + _GAP)
+def draw(title: str, subtitle: str, strips: Sequence[Strip], bank: Tensor, columns: Sequence[int]) -> Image.Image:
+    """The rows one below the other, the pictures number `columns` of each, then a histogram for each strip."""
+    width = 2 * _MARGIN + _LABEL + len(columns) * (_TILE + _GAP)
     rows_top, row_height = 92, _TILE + 14
     bars_top = rows_top + len(strips) * row_height + 62
     bars_height, pairs = 130, (len(strips) + 1) // 2
@@ -40,7 +40,7 @@ def draw(title: str, subtitle: str, strips: Sequence[Strip], bank: Tensor, shown
         top = rows_top + index * row_height
         pen.text((_MARGIN, top + 8), strip.title, strip.colour, _font(18))
         pen.text((_MARGIN, top + 32), strip.detail, _GREY, _font(13))
-        for column, picture in enumerate(strip.pictures[:shown]):
+        for column, picture in enumerate(strip.pictures[list(columns)]):
             image.paste(_tile(picture), (_MARGIN + _LABEL + column * (_TILE + _GAP), top))
     pen.text((_MARGIN, bars_top - 44), "How bright are the pictures? All samples, black to white", _INK, _font(19))
     half = (width - 3 * _MARGIN) // 2
