@@ -19,10 +19,18 @@ FIRST_ORDER_START = frozenset({"Heun", "DPM2", "DPM2 a", "Restart", "PLMS"})
 # These choose their own noise levels between the highest and the lowest; no spacing reaches them.
 CHOOSE_THEIR_OWN_LEVELS = frozenset({"DPM fast", "DPM adaptive"})
 
-# Below this many steps trailing over the zero-SNR range is worse than the sampler's default in the WebUI: Euler a has
-# .226, .167 and .141 at 6, 8 and 10 steps against .169, .143 and .127, and .117 against .117 at 12. The bridge has
-# .169, .126 and .099.
-TRAILING_FROM_STEPS = {"Euler a": 12}
+# Below this many steps trailing over the zero-SNR range is worse than the sampler's default in the WebUI. Errors by
+# default, trailing and bridge: Euler a at 10 steps .127, .141, .103; DPM++ 2M SDE .078, .087, .029; DPM++ 2M SDE Heun
+# .064, .075, .052; at 8 steps DPM++ SDE .071, .082 (bridge at 10: .028) and DPM++ 3M SDE .087, .096 (.025); at 6 steps
+# DPM++ 2S a .123, .144, .088.
+TRAILING_FROM_STEPS = {
+    "Euler a": 12,
+    "DPM++ 2M SDE": 12,
+    "DPM++ 2M SDE Heun": 12,
+    "DPM++ SDE": 10,
+    "DPM++ 3M SDE": 10,
+    "DPM++ 2S a": 8,
+}
 
 
 def choose_spacing(settings: Settings, sampler: Sampler, zero: bool, warnings: list[str]) -> Spacing:
@@ -46,7 +54,7 @@ def choose_spacing(settings: Settings, sampler: Sampler, zero: bool, warnings: l
     if zero and sampler.steps < needed and settings.schedule_type_policy != "trailing":
         warnings.append(
             f"Trailing spacing was left out: with fewer than {needed} steps {sampler.name} decides brightness worse "
-            "by it than the WebUI does by itself. It went from pure noise to noise level 40 and on by Karras instead."
+            "by it than the WebUI does by itself. Karras levels from 22 down were used instead, after the pure noise."
         )
         return "bridge"
     return "trailing"

@@ -68,9 +68,9 @@ class SharedCases:
         np.testing.assert_allclose(result.timesteps, trailing(12), atol=0.5)
 
     def test_euler_a_with_few_steps_departs_from_trailing_and_says_so(self, driver: Driver):
-        """Trailing is worse than the WebUI's default there: Karras from 40 on, after the terminal level."""
+        """Trailing is worse than the WebUI's default there: Karras from 22 on, after the terminal level."""
         result = made(driver.txt2img(sampler_name="Euler a", **on(driver, steps=10)))
-        ramp = 40 ** (1 / 7) + np.linspace(0, 1, 9) * (SIGMAS[0] ** (1 / 7) - 40 ** (1 / 7))
+        ramp = 22 ** (1 / 7) + np.linspace(0, 1, 9) * (SIGMAS[0] ** (1 / 7) - 22 ** (1 / 7))
         np.testing.assert_allclose(result.levels, [SIGMAS[999], *ramp**7], rtol=1e-3)
         assert "Euler a" in result.infotext
         assert "Euler a" in result.comments

@@ -65,6 +65,21 @@ def dpmpp_sde(model: Model, x: Tensor, sigmas: Tensor, **options: Any) -> Tensor
     return sampling.sample_dpmpp_sde(model, x, sigmas, disable=True, noise_sampler=_brownian_motion(x))
 
 
+def sde(function: Callable[..., Tensor], **fixed: Any) -> Callable[..., Tensor]:
+    """One of k-diffusion's SDE samplers with that same motion, and with options that the WebUI fixes."""
+
+    def sample(model: Model, x: Tensor, sigmas: Tensor, **options: Any) -> Tensor:
+        return function(model, x, sigmas, disable=True, noise_sampler=_brownian_motion(x), **fixed)
+
+    return sample
+
+
+def dpm_fast(model: Model, x: Tensor, sigmas: Tensor, **options: Any) -> Tensor:
+    """k-diffusion's DPM fast, which takes the two ends and chooses the levels between them itself."""
+    lowest, highest = sigmas[-2].item(), sigmas[0].item()
+    return sampling.sample_dpm_fast(model, x, lowest, highest, len(sigmas) - 1, disable=True)
+
+
 def _brownian_motion(x: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """Increments over [there, here], scaled to unit spread. A second one from the same start goes on from the first."""
     start, end, walked = 0.0, 0.0, torch.zeros_like(x)

@@ -17,7 +17,7 @@ from lib_zsnr.core.schedule import (
 from lib_zsnr.core.spacing import bridged_sigmas, interpolate_log, trailing_sigmas, trailing_timesteps
 from lib_zsnr.core.terminal import first_order_start
 from lib_zsnr.demo.exact_model import ExactModel
-from lib_zsnr.demo.loops import dpmpp_sde, plms, restart, restart_counts
+from lib_zsnr.demo.loops import dpm_fast, dpmpp_sde, plms, restart, restart_counts, sde
 from lib_zsnr.facts import Sampler as SamplerFacts
 from lib_zsnr.settings import Settings
 from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, choose_spacing
@@ -25,6 +25,7 @@ from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, choose_spacing
 Way = Literal["host default", "host option", "ours"]
 WAYS: tuple[Way, ...] = ("host default", "host option", "ours")
 
+_RAMPS = {"karras": sampling.get_sigmas_karras, "exponential": sampling.get_sigmas_exponential}
 _ALPHAS_CUMPROD = scaled_linear_alphas_cumprod()
 NORMAL_SIGMAS = sigmas_from_alphas_cumprod(_ALPHAS_CUMPROD).float()
 RESCALED_SIGMAS = sigmas_from_alphas_cumprod(rescale_zero_terminal_snr(_ALPHAS_CUMPROD)).float()
@@ -40,7 +41,7 @@ class Sampler:
 
     name: str
     function: Callable[..., Tensor]
-    spacing: Literal["linspace", "karras", "leading"] = "linspace"
+    spacing: Literal["linspace", "karras", "exponential", "leading"] = "linspace"
     discards: bool = False
     stochastic: bool = False
 
@@ -57,6 +58,10 @@ SAMPLERS = (
     Sampler("DPM2 a", sampling.sample_dpm_2_ancestral, "karras", discards=True, stochastic=True),
     Sampler("DPM++ 2S a", sampling.sample_dpmpp_2s_ancestral, "karras", stochastic=True),
     Sampler("DPM++ SDE", dpmpp_sde, "karras", stochastic=True),
+    Sampler("DPM++ 2M SDE", sde(sampling.sample_dpmpp_2m_sde), "exponential", stochastic=True),
+    Sampler("DPM++ 2M SDE Heun", sde(sampling.sample_dpmpp_2m_sde, solver_type="heun"), "exponential", stochastic=True),
+    Sampler("DPM++ 3M SDE", sde(sampling.sample_dpmpp_3m_sde), "exponential", discards=True, stochastic=True),
+    Sampler("DPM fast", dpm_fast),
     Sampler("Restart", restart, "karras", stochastic=True),
 )
 
@@ -79,10 +84,11 @@ def noise_levels(sampler: Sampler, way: Way, steps: int) -> Tensor:
     if sampler.name == "Restart":
         again, times = restart_counts(steps)
         asked -= again * times
-    if way == "ours":
-        levels = (bridged_sigmas if our_spacing(sampler, steps) == "bridge" else trailing_sigmas)(table, asked)
-    elif sampler.spacing == "karras":
-        levels = sampling.get_sigmas_karras(asked, table[0].item(), table[-1].item())
+    spacing = our_spacing(sampler, steps) if way == "ours" else "host"
+    if spacing != "host":
+        levels = (bridged_sigmas if spacing == "bridge" else trailing_sigmas)(table, asked)
+    elif sampler.spacing in _RAMPS:
+        levels = _RAMPS[sampler.spacing](asked, table[0].item(), table[-1].item())
     else:
         visited = torch.linspace(len(table) - 1, 0, asked)
         levels = torch.cat([interpolate_log(table, visited), table.new_zeros(1)])
