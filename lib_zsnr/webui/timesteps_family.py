@@ -107,7 +107,7 @@ def _first_order_start(func: Callable[..., Tensor], alphas_cumprod: Tensor) -> C
 
     @functools.wraps(func)
     def sample(model: Any, x: Tensor, timesteps: Tensor, **kwargs: Any) -> Tensor:
-        if len(timesteps) < 3 or int(timesteps[-1]) != len(alphas_cumprod) - 1:
+        if len(timesteps) < 2 or int(timesteps[-1]) != len(alphas_cumprod) - 1:
             return func(model, x, timesteps=timesteps, **kwargs)
         here, there = alphas_cumprod[timesteps[-1]], alphas_cumprod[timesteps[-2]]
         epsilon = model(x, timesteps[-1].item() * x.new_ones([x.shape[0]]), **(kwargs.get("extra_args") or {}))
