@@ -150,3 +150,23 @@ def test_inpainting_with_a_soft_mask_stays_in_range(driver, sampler: str):
     whole = made(driver.img2img(**request, **on(driver, steps=10)))
     masked = made(driver.img2img(mask=gradient(), **request, **on(driver, steps=10)))
     assert np.abs(masked.latents[0]).max() < 4 * np.abs(whole.latents[0]).max()
+
+
+def test_an_attachment_is_good_for_one_call(driver):
+    """Called again, the sampler is the host's own."""
+    from lib_zsnr.webui import attach
+    from lib_zsnr.webui.errors import ZeroTerminalSNRError
+
+    class Sampler:
+        def sample(self, p):
+            return "sampled"
+
+        def sample_img2img(self, p):
+            return "sampled from a picture"
+
+    sampler = Sampler()
+    attach.refuse(sampler, "not like this")
+    with pytest.raises(ZeroTerminalSNRError, match="not like this"):
+        sampler.sample(None)
+    assert (sampler.sample(None), sampler.sample_img2img(None)) == ("sampled", "sampled from a picture")
+    assert vars(sampler) == {}
