@@ -5,8 +5,8 @@ from modules.infotext_utils import PasteField
 from modules.ui_components import InputAccordion
 
 from lib_zsnr.settings import FIELDS, TITLE
-from lib_zsnr.ui import panel
-from lib_zsnr.webui import request
+from lib_zsnr.ui import panel, settings_page
+from lib_zsnr.webui import registration, request
 
 
 class ZeroTerminalSNR(scripts.Script):
@@ -33,3 +33,6 @@ class ZeroTerminalSNR(scripts.Script):
 
     def process_before_every_sampling(self, p, *args, **kwargs):
         request.attach_to_sampler(p, args)
+
+
+registration.register(settings_page.component)

@@ -41,7 +41,7 @@ def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
         if img2img is None and (bound.get("steps") or p.steps) > 1000 and family_of(sampler) == "timesteps":
             message = f"Zero Terminal SNR: steps is {p.steps}; {sampler.config.name} has 1000 timesteps to visit, "
             raise ZeroTerminalSNRError(message + "allowed are 1 to 1000. No picture was made.")
-        _install(undo, sampler, plan, plan_for_refiner, img2img, p)
+        install(undo, sampler, plan, plan_for_refiner, img2img, p)
         result = original(p, *args, **kwargs)
         _tell_the_truth(p, plan)
         return result
@@ -94,7 +94,7 @@ def _img2img_start(p: Any, bound: dict[str, Any]) -> timesteps_family.Img2Img:
     return timesteps_family.Img2Img(x=bound["x"], noise=bound["noise"], steps=steps, t_enc=t_enc)
 
 
-def _install(
+def install(
     undo: ExitStack,
     sampler: Any,
     plan: Plan,
@@ -102,12 +102,12 @@ def _install(
     img2img: timesteps_family.Img2Img | None,
     p: Any,
 ) -> None:
+    """Put the plan on the sampler until `undo` is closed: what a sampler call finds, and what the preview looks at."""
     family, cfg_denoiser = family_of(sampler), sampler.model_wrap_cfg
     loop_alphas_cumprod = planned_alphas_cumprod(shared.sd_model, plan)
     recorder = Recorder()
-    is_edit = getattr(shared.sd_model, "cond_stage_key", None) == "edit"
     masked = family == "timesteps" and getattr(p, "mask", None) is not None
-    watched = not is_edit and (plan.cfg_rescale > 0 or masked)
+    watched = (plan.cfg_rescale > 0 or masked) and getattr(shared.sd_model, "cond_stage_key", None) != "edit"
 
     def put_denoiser(current: Plan) -> Any:
         alphas_cumprod = planned_alphas_cumprod(shared.sd_model, current)

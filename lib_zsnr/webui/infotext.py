@@ -10,6 +10,8 @@ from lib_zsnr.settings import FIELD_BY_NAME, Settings
 NOTE = "ZSNR note"
 HIRES = "Hires "
 REFINER = "Refiner "
+RESCALE_ONLY = "ZSNR prompt tag CFG rescale"
+SPACE = "ZSNR rescale space"
 
 
 def infotext(settings: Settings, plan: Plan) -> dict[str, str]:
@@ -19,6 +21,9 @@ def infotext(settings: Settings, plan: Plan) -> dict[str, str]:
     """
     if not plan.active:
         return {NOTE: " ".join(plan.warnings)} if plan.warnings else {}
+    if settings.rescale_only:
+        # What brings the same picture back is the tag in the prompt.
+        return {RESCALE_ONLY: f"{plan.cfg_rescale:g}"}
     trailing = "asked for, not used" if settings.trailing and not plan.trailing else str(plan.trailing)
     values = {
         "enabled": "True",
@@ -29,6 +34,8 @@ def infotext(settings: Settings, plan: Plan) -> dict[str, str]:
         "cfg_rescale": f"{plan.cfg_rescale:g}",
     }
     keys = {FIELD_BY_NAME[name].infotext: value for name, value in values.items()}
+    if plan.cfg_rescale and plan.space != "v":
+        keys[SPACE] = plan.space
     if plan.warnings:
         keys[NOTE] = " ".join(plan.warnings)
     return keys

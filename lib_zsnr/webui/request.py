@@ -11,7 +11,7 @@ from modules import sd_models, sd_samplers, shared
 from lib_zsnr import plan as planning
 from lib_zsnr.facts import Family, Sampler
 from lib_zsnr.settings import Settings, SettingsError, parse
-from lib_zsnr.webui import attach, infotext, model
+from lib_zsnr.webui import attach, checkpoints, infotext, model, options, prompt_tag, xyz
 
 log = logging.getLogger("zero_terminal_snr")
 
@@ -20,7 +20,7 @@ def describe(p: Any, args: Sequence[Any]) -> None:
     """Write the infotext before sampling: the host saves params.txt (the arrow button's source) before it."""
     loaded = sd_models.model_data.sd_model
     try:
-        settings = parse(args)
+        settings = settings_of(p, args, loaded)
         if settings.enabled and loaded is not None:
             config = sd_samplers.find_sampler_config(p.sampler_name)
             sampler = Sampler(config.name, _family(config.name), p.scheduler or "Automatic", p.steps)
@@ -33,7 +33,7 @@ def attach_to_sampler(p: Any, args: Sequence[Any]) -> None:
     """Attach the request's plan to the sampler that is about to run, or make it refuse."""
     attach.detach(p.sampler)
     try:
-        settings = parse(args)
+        settings = settings_of(p, args, shared.sd_model)
         if not settings.enabled:
             return
         plan = _plan(settings, shared.sd_model, _sampler(p))
@@ -44,6 +44,17 @@ def attach_to_sampler(p: Any, args: Sequence[Any]) -> None:
     _tell(p, plan)
     if plan.active:
         attach.attach(p.sampler, plan, lambda sd_model: _refiner_plan(p, settings, sd_model))
+
+
+def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
+    """What the request asks for, each later source over the earlier: settings page, arguments, grid, prompt tag.
+
+    The preset of the model's checkpoint fills in what they leave open. Raises SettingsError.
+    """
+    settings = prompt_tag.apply(p, xyz.apply(p, parse(args, options.defaults())))
+    if not settings.enabled or settings.rescale_only or sd_model is None:
+        return settings
+    return settings.with_preset(checkpoints.preset_of(checkpoints.of_model(sd_model)))
 
 
 def _plan(settings: Settings, sd_model: Any, sampler: Sampler) -> planning.Plan:

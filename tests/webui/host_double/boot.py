@@ -10,7 +10,17 @@ import gradio.routes
 import k_diffusion.sampling
 import torch
 from fastapi import FastAPI
-from modules import double, errors, infotext_utils, script_callbacks, scripts, sd_models, shared
+from modules import (
+    double,
+    errors,
+    extra_networks,
+    infotext_utils,
+    paths_internal,
+    script_callbacks,
+    scripts,
+    sd_models,
+    shared,
+)
 from modules.api import Api
 
 from . import checkpoints
@@ -21,6 +31,7 @@ class Host:
 
     def __init__(self, folder: Path, script_paths: list[str]):
         self.folder, self.script_paths = folder, script_paths
+        paths_internal.data_path = str(folder)
         shared.opts.__init__(shared.default_labels())
         shared.state.begin()
         sd_models.model_data.__init__()
@@ -42,6 +53,7 @@ class Host:
         script_callbacks.app_reload_callback()
         script_callbacks.script_unloaded_callback()
         scripts.load_scripts(self.script_paths)
+        extra_networks.initialize()
         script_callbacks.before_ui_callback()
         infotext_utils.paste_fields.clear()
         # The panels are never served; gradio would take a second to build their web application.

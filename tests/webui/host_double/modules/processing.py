@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from modules import devices, double, errors, infotext_utils, rng, scripts, sd_models, sd_samplers
+from modules import devices, double, errors, extra_networks, infotext_utils, rng, scripts, sd_models, sd_samplers
 from modules.processing_base import StableDiffusionProcessing, decode_latent_batch, find_checkpoint, opt_C, opt_f  # noqa: F401
 from modules.processing_passes import (  # noqa: F401 - in the host they are defined here
     StableDiffusionProcessingImg2Img,
@@ -92,6 +92,9 @@ def _batch(p, n: int) -> list[Image.Image]:
     hook_args = {"batch_number": n, "prompts": p.prompts, "seeds": p.seeds, "subseeds": p.subseeds}
     if p.scripts is not None:
         p.scripts.before_process_batch(p, **hook_args)
+    p.prompts, p.extra_network_data = extra_networks.parse_prompts(p.prompts)
+    extra_networks.activate(p, p.extra_network_data)
+    if p.scripts is not None:
         p.scripts.process_batch(p, **hook_args)
     p.setup_conds()
     if n == 0:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from modules import double, rng, scripts, sd_models, sd_samplers, shared
+from modules import double, extra_networks, rng, scripts, sd_models, sd_samplers, shared
 from modules.processing_base import StableDiffusionProcessing, decode_latent_batch, encode, find_checkpoint, opt_f
 from PIL import Image
 
@@ -70,6 +70,8 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         image_conditioning = self.txt2img_image_conditioning(samples, self.hr_upscale_to_x, self.hr_upscale_to_y)
         self.rng = rng.ImageRNG(samples.shape[1:], self.seeds)
         noise = self.rng.next()
+        data = extra_networks.parse_prompt(self.hr_prompt)[1] if self.hr_prompt else self.extra_network_data
+        extra_networks.activate(self, data)
         self.calculate_hr_conds()
         if self.scripts is not None:
             self.scripts.before_hr(self)
@@ -85,7 +87,8 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
 
     def calculate_hr_conds(self):
         if self.hr_c is None:
-            self.hr_c, self.hr_uc = self._conds([self.hr_prompt or text for text in self.prompts],
+            prompt = extra_networks.parse_prompt(self.hr_prompt)[0] if self.hr_prompt else ""
+            self.hr_c, self.hr_uc = self._conds([prompt or text for text in self.prompts],
                                                 [self.hr_negative_prompt or text for text in self.negative_prompts])
 
     def setup_conds(self):

@@ -1,0 +1,120 @@
+"""The checkpoints that the host knows: what they are, how we know, and what the person saved for them.
+
+Nothing here loads a model, and no path is taken from outside: names are looked up in the host's own list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from modules import paths_internal, sd_models
+
+from lib_zsnr.core.checkpoint import Traits, read_traits
+from lib_zsnr.facts import Prediction
+from lib_zsnr.presets import PresetStore
+
+PRESET_FILE = "zero-terminal-snr-presets.json"
+_WORDS = {"v": "v-prediction", "epsilon": "epsilon prediction", "edm": "an EDM model, which cannot be sampled here"}
+
+
+def store() -> PresetStore:
+    """The one preset file of this WebUI. Safe to share: it holds no request's state."""
+    return _store(paths_internal.data_path)
+
+
+@lru_cache
+def _store(data_path: str) -> PresetStore:
+    return PresetStore(Path(data_path) / PRESET_FILE)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One file. `believed` is what the WebUI takes the loaded one to predict, None where it is not loaded."""
+
+    name: str
+    key: str
+    traits: Traits
+    believed: Prediction | None = None
+
+
+def loaded() -> Checkpoint | None:
+    """The checkpoint that is loaded now, None where there is none."""
+    sd_model = sd_models.model_data.sd_model
+    if sd_model is None:
+        return None
+    return of_model(sd_model)
+
+
+def of_model(sd_model: Any) -> Checkpoint | None:
+    """The checkpoint of a model object."""
+    info = getattr(sd_model, "sd_checkpoint_info", None)
+    believed: Prediction = "v" if getattr(sd_model, "parameterization", "eps") == "v" else "epsilon"
+    return None if info is None else _checkpoint(info, believed)
+
+
+def named(name: str) -> Checkpoint | None:
+    """The checkpoint that the host lists under this name (title, file name, hash), None where there is none."""
+    info = sd_models.checkpoint_aliases.get(name)
+    current = loaded()
+    if info is None:
+        return None
+    found = _checkpoint(info, None)
+    return current if current is not None and current.key == found.key else found
+
+
+def names() -> list[str]:
+    """The titles of all checkpoints that the host knows."""
+    return list(sd_models.checkpoints_list)
+
+
+def describe(checkpoint: Checkpoint | None) -> str:
+    """One sentence for people: what the checkpoint is, and how we know."""
+    if checkpoint is None:
+        return "No checkpoint is loaded yet."
+    traits = checkpoint.traits
+    if traits.prediction == "unknown":
+        treated = "" if checkpoint.believed is None else f"; the WebUI treats it as {checkpoint.believed}"
+        what = f"nothing in the file says what it predicts{treated}"
+    else:
+        what = f"{_WORDS[traits.prediction]} ({traits.prediction_evidence})"
+    if traits.zero_terminal_snr is not None:
+        said = "zero terminal SNR" if traits.zero_terminal_snr else "not trained to zero terminal SNR"
+        what += f", {said} ({traits.zero_terminal_snr_evidence})"
+    preset = store().get(checkpoint.key)
+    if preset is not None:
+        what += ". Your preset for it is used"
+    notes = " ".join(note for note in (*traits.conflicts, traits.problem, store().message) if note)
+    return f"{checkpoint.name}: {what}." + (f" {notes}" if notes else "")
+
+
+def preset_of(checkpoint: Checkpoint | None) -> Mapping[str, bool | float]:
+    """What the person saved for the checkpoint; empty where nothing is."""
+    preset = None if checkpoint is None else store().get(checkpoint.key)
+    return {} if preset is None else preset.values
+
+
+def save_preset(checkpoint: Checkpoint, values: Mapping[str, Any]) -> None:
+    """Save a preset. Raises SettingsError for a wrong value, PresetError where the file cannot be written."""
+    store().put(checkpoint.key, checkpoint.name, values)
+
+
+def forget_preset(checkpoint: Checkpoint) -> bool:
+    """Remove the preset; whether there was one. Raises PresetError where the file cannot be written."""
+    return store().forget(checkpoint.key)
+
+
+def _checkpoint(info: Any, believed: Prediction | None) -> Checkpoint:
+    return Checkpoint(info.name_for_extra, _key(info), read_traits(info.filename), believed)
+
+
+def _key(info: Any) -> str:
+    """The hash where the host knows it, else file name and size. Never computed here: it reads gigabytes."""
+    if getattr(info, "sha256", None):
+        return f"sha256:{info.sha256}"
+    path = Path(info.filename)
+    size = path.stat().st_size if path.is_file() else 0
+    return f"file:{path.name}:{size}"

@@ -1,0 +1,119 @@
+"""What a sampler would visit, ours and the host's: asked of a sampler object that is never run.
+
+The object is the host's own, and the plan is put on it as for a sampler call, so the preview cannot differ from what
+is sampled. Nothing is loaded and nothing is written to the model.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from modules import sd_models, sd_samplers, sd_samplers_common, sd_samplers_timesteps_impl
+from torch import Tensor
+
+from lib_zsnr.core.schedule import ZERO_TERMINAL_BOUND, alphas_cumprod_from_sigmas, sigmas_from_alphas_cumprod
+from lib_zsnr.core.spacing import interpolate_log, trailing_tail
+from lib_zsnr.facts import Sampler
+from lib_zsnr.plan import Plan, make_plan
+from lib_zsnr.settings import TITLE, Settings, SettingsError
+from lib_zsnr.webui import attach
+from lib_zsnr.webui.model import read_model
+
+NO_MODEL = "No checkpoint is loaded yet: the preview appears once one is."
+
+
+def compute(
+    settings: Settings, sampler_name: str, schedule_type: str, steps: int, denoising_strength: float | None = None
+) -> dict[str, Any]:
+    """The noise levels of a request, for JSON.
+
+    denoising_strength: None for text-to-image. Returns "ours" and "host", each with "timesteps" (0 to 999), "sigmas",
+    "log_snr" (the natural logarithm of signal to noise) and "start" in words; "notes", the plan's warnings; "error",
+    "" or why there is nothing to show. Raises SettingsError for an unknown sampler and for what the plan refuses.
+    """
+    sd_model = sd_models.model_data.sd_model
+    if sd_model is None:
+        return {"ours": None, "host": None, "notes": [], "error": NO_MODEL}
+    facts = read_model(sd_model)
+    if facts.is_flow:
+        return {"ours": None, "host": None, "notes": [], "error": f"{facts.name} is a flow model: it has no timesteps."}
+    config = sd_samplers.find_sampler_config(sampler_name)
+    if config is None:
+        known = ", ".join(sampler.name for sampler in sd_samplers.all_samplers)
+        raise SettingsError(f"{TITLE}: the sampler is {sampler_name!r}; allowed are {known}.")
+    sampler = sd_samplers.create_sampler(config.name, sd_model)
+    p = _request(schedule_type, steps, denoising_strength)
+    host = _visited(sampler, p, None)
+    plan = make_plan(settings, facts, Sampler(config.name, attach.family_of(sampler), schedule_type, steps))
+    with ExitStack() as undo:
+        if plan.active:
+            attach.install(undo, sampler, plan, lambda _: plan, None, p)
+        ours = _visited(sampler, p, plan)
+    return {"ours": ours, "host": host, "notes": list(plan.warnings), "error": ""}
+
+
+def _request(schedule_type: str, steps: int, denoising_strength: float | None) -> SimpleNamespace:
+    """As much of a request as the host's samplers read for their noise levels."""
+    return SimpleNamespace(
+        steps=steps,
+        scheduler=schedule_type,
+        hr_scheduler=None,
+        is_hr_pass=False,
+        denoising_strength=denoising_strength,
+        sampler_noise_scheduler_override=None,
+        extra_generation_params={},
+        is_img2img=denoising_strength is not None,
+    )
+
+
+def _visited(sampler: Any, p: SimpleNamespace, plan: Plan | None) -> dict[str, Any]:
+    steps, t_enc = p.steps, None
+    if p.is_img2img:
+        steps, t_enc = sd_samplers_common.setup_img2img_steps(p)
+    if steps == 0:
+        return _described(torch.zeros(0), torch.zeros(0))
+    if attach.family_of(sampler) == "timesteps":
+        timesteps = _timesteps(sampler, p, plan, steps, t_enc)
+        return _described(timesteps, sigmas_from_alphas_cumprod(_at(sampler.model_wrap_cfg.alphas, timesteps)))
+    sigmas = sampler.get_sigmas(p, steps)
+    sigmas = sigmas[steps - t_enc - 1 : -1] if t_enc is not None else sigmas[:-1]
+    return _described(sampler.model_wrap.sigma_to_t(sigmas.to(sampler.model_wrap.sigmas), quantize=False), sigmas)
+
+
+def _timesteps(sampler: Any, p: SimpleNamespace, plan: Plan | None, steps: int, t_enc: int | None) -> Tensor:
+    """The timesteps that the loop denoises at, from the highest down."""
+    if plan is not None and plan.trailing and t_enc is not None:
+        return trailing_tail(steps, t_enc + 1, len(sampler.model_wrap_cfg.alphas)).to(torch.float32)
+    listed = sampler.get_timesteps(p, steps).to(torch.float32)
+    listed = listed if t_enc is None else listed[:t_enc]
+    if sampler.func is sd_samplers_timesteps_impl.unipc and len(listed):
+        # It makes a grid of its own, evenly from the highest of the list down to 0.
+        return listed[-1] * (1 - torch.arange(len(listed)) / len(listed))
+    # The loops take the first entry only as the last step's target.
+    return listed.flip(0)[:-1]
+
+
+def _at(alphas_cumprod: Tensor, timesteps: Tensor) -> Tensor:
+    return interpolate_log(alphas_cumprod.to(torch.float32).cpu(), timesteps.cpu())
+
+
+def _described(timesteps: Tensor, sigmas: Tensor) -> dict[str, Any]:
+    levels = sigmas.detach().to(device="cpu", dtype=torch.float64)
+    return {
+        "timesteps": [round(float(t), 2) for t in timesteps],
+        "sigmas": [float(f"{sigma:.6g}") for sigma in levels],
+        "log_snr": [round(float(value), 4) for value in -2 * levels.log()],
+        "start": _start(levels),
+    }
+
+
+def _start(levels: Tensor) -> str:
+    if not len(levels):
+        return "makes no step: the picture stays as it is"
+    signal = float(alphas_cumprod_from_sigmas(levels[0]))
+    if signal < ZERO_TERMINAL_BOUND:
+        return "starts at pure noise"
+    return f"starts with {100 * signal:.2g} % of the picture left"

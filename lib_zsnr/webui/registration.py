@@ -1,0 +1,17 @@
+"""What the extension asks the host to call. The host forgets it all at Reload UI and runs the script file again."""
+
+from __future__ import annotations
+
+from modules import script_callbacks
+
+from lib_zsnr.webui import options, pasting, prompt_tag, routes, xyz
+
+
+def register(component: options.MakeComponent) -> None:
+    """Called by the script file each time it is run; component makes those of the settings page."""
+    options.register_page(component)
+    # Before the UI, not at once: the host loads the X/Y/Z plot, and empties its registry of tags, after the scripts.
+    script_callbacks.on_before_ui(xyz.register)
+    script_callbacks.on_before_ui(prompt_tag.register)
+    script_callbacks.on_infotext_pasted(pasting.on_infotext_pasted)
+    script_callbacks.on_app_started(routes.register)

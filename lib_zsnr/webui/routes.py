@@ -1,0 +1,157 @@
+"""The routes under /zero-terminal-snr/v1, for programs. They never load a model and never wait for a picture."""
+
+from __future__ import annotations
+
+from secrets import compare_digest
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
+from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from modules import shared
+from pydantic import BaseModel, Field
+
+from lib_zsnr import __version__
+from lib_zsnr.presets import PresetError
+from lib_zsnr.settings import FIELD_BY_NAME, Settings, SettingsError, parse
+from lib_zsnr.webui import checkpoints, options, preview
+
+PREFIX = "/zero-terminal-snr/v1"
+
+
+class CheckpointAnswer(BaseModel):
+    name: str
+    key: str = Field(description="what presets are kept under: the file's hash, or its name and size")
+    description: str
+    prediction: str = Field(description="epsilon, v, edm or unknown, by the file")
+    prediction_evidence: str
+    zero_terminal_snr: bool | None = Field(description="null where nothing in the file says")
+    zero_terminal_snr_evidence: str
+    conflicts: list[str]
+    webui_believes: str | None = Field(description="epsilon or v; null for a checkpoint that is not loaded")
+    preset: dict[str, Any] | None
+
+
+class ScheduleQuestion(BaseModel):
+    sampler_name: str = "Euler"
+    scheduler: str = "Automatic"
+    steps: int = Field(20, ge=1, le=1000)
+    denoising_strength: float | None = Field(None, ge=0, le=1, description="leave out for text-to-image")
+    settings: dict[str, Any] = Field(
+        {"enabled": True}, description="as the script takes them: " + ", ".join(FIELD_BY_NAME)
+    )
+
+
+class Levels(BaseModel):
+    timesteps: list[float]
+    sigmas: list[float]
+    log_snr: list[float]
+    start: str
+
+
+class ScheduleAnswer(BaseModel):
+    ours: Levels
+    host: Levels
+    notes: list[str]
+
+
+class PresetQuestion(BaseModel):
+    values: dict[str, Any]
+
+
+def register(_: Any, app: FastAPI) -> None:
+    """Called by the host when its application has started; a second call changes nothing."""
+    if any(getattr(route, "path", "").startswith(PREFIX) for route in app.routes):
+        return
+    guards = [Depends(_allowed)] if shared.cmd_opts.api_auth else []
+    router = APIRouter(prefix=PREFIX, tags=["Zero Terminal SNR"], dependencies=guards)
+    router.get("/version")(version)
+    router.get("/checkpoint", response_model=CheckpointAnswer)(checkpoint)
+    router.post("/schedule", response_model=ScheduleAnswer)(schedule)
+    router.get("/presets")(presets)
+    router.put("/presets")(put_preset)
+    router.delete("/presets")(delete_preset)
+    app.include_router(router)
+
+
+def _allowed(credentials: HTTPBasicCredentials = Depends(HTTPBasic())) -> None:  # noqa: B008 - fastapi's way
+    """The names and passwords of --api-auth, as the host checks them for its own routes."""
+    known = dict(pair.split(":", 1) for pair in shared.cmd_opts.api_auth.split(","))
+    password = known.get(credentials.username, "")
+    given = credentials.password.encode()
+    if not (credentials.username in known and compare_digest(given, password.encode())):
+        raise HTTPException(401, "Incorrect username or password", headers={"WWW-Authenticate": "Basic"})
+
+
+def version() -> dict[str, str]:
+    """The extension's version."""
+    return {"version": __version__}
+
+
+def checkpoint(name: str | None = Query(None, description="as the WebUI lists it; left out: the loaded one")) -> Any:
+    """What a checkpoint predicts and was trained for, and how we know."""
+    found = _find(name)
+    traits, preset = found.traits, checkpoints.preset_of(found)
+    return CheckpointAnswer(
+        name=found.name,
+        key=found.key,
+        description=checkpoints.describe(found),
+        prediction=traits.prediction,
+        prediction_evidence=traits.prediction_evidence,
+        zero_terminal_snr=traits.zero_terminal_snr,
+        zero_terminal_snr_evidence=traits.zero_terminal_snr_evidence,
+        conflicts=list(traits.conflicts),
+        webui_believes=found.believed,
+        preset=dict(preset) or None,
+    )
+
+
+def schedule(question: ScheduleQuestion) -> Any:
+    """What would be visited with these settings, ours and the WebUI's own."""
+    try:
+        settings: Settings = parse([question.settings], options.defaults())
+        settings = settings.with_preset(checkpoints.preset_of(checkpoints.loaded()))
+        answer = preview.compute(
+            settings, question.sampler_name, question.scheduler, question.steps, question.denoising_strength
+        )
+    except SettingsError as error:
+        raise HTTPException(422, str(error)) from error
+    if answer["error"]:
+        raise HTTPException(409, answer["error"])
+    return answer
+
+
+def presets() -> dict[str, Any]:
+    """All presets by their key."""
+    return {
+        key: {"name": preset.name, "values": dict(preset.values)} for key, preset in checkpoints.store().all().items()
+    }
+
+
+def put_preset(question: PresetQuestion, name: str | None = None) -> Any:
+    """Save the preset of a checkpoint (left out: the loaded one)."""
+    found = _find(name)
+    try:
+        checkpoints.save_preset(found, question.values)
+    except SettingsError as error:
+        raise HTTPException(422, str(error)) from error
+    except PresetError as error:
+        raise HTTPException(500, str(error)) from error
+    return {"key": found.key, "name": found.name, "values": dict(checkpoints.preset_of(found))}
+
+
+def delete_preset(name: str | None = None) -> dict[str, bool]:
+    """Forget the preset of a checkpoint (left out: the loaded one)."""
+    try:
+        return {"forgotten": checkpoints.forget_preset(_find(name))}
+    except PresetError as error:
+        raise HTTPException(500, str(error)) from error
+
+
+def _find(name: str | None) -> checkpoints.Checkpoint:
+    found = checkpoints.loaded() if name is None else checkpoints.named(name)
+    if found is not None:
+        return found
+    if name is None:
+        raise HTTPException(409, "No checkpoint is loaded yet. Make a picture first, or name a checkpoint.")
+    known = ", ".join(checkpoints.names()[:20])
+    raise HTTPException(404, f"The WebUI lists no checkpoint {name!r}; it lists: {known}.")

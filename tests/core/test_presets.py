@@ -1,0 +1,143 @@
+"""The preset file: what is saved comes back, and nothing that a person saved is ever lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lib_zsnr.presets import MAX_BYTES, PresetError, PresetStore
+from lib_zsnr.settings import SettingsError
+
+VALUES = {"zero_terminal_snr": True, "trailing": True, "v_prediction": True, "cfg_rescale": 0.5}
+values = st.fixed_dictionaries(
+    {
+        "zero_terminal_snr": st.booleans(),
+        "trailing": st.booleans(),
+        "v_prediction": st.booleans(),
+        "cfg_rescale": st.floats(0, 1),
+    }
+)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "presets.json"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(saved=st.dictionaries(texts, st.tuples(texts, values), max_size=5))
+def test_what_is_saved_comes_back_for_another_reader(path: Path, saved: dict[str, Any]):
+    path.unlink(missing_ok=True)
+    store = PresetStore(path)
+    for key, (name, chosen) in saved.items():
+        store.put(key, name, chosen)
+    found = {key: (preset.name, preset.values) for key, preset in PresetStore(path).all().items()}
+    assert found == saved
+
+
+def test_forgetting(path: Path):
+    store = PresetStore(path)
+    store.put("a", "first", VALUES)
+    store.put("b", "second", VALUES)
+    assert store.forget("a")
+    assert not store.forget("a")
+    assert list(PresetStore(path).all()) == ["b"]
+
+
+def test_a_file_that_another_program_changed_is_read_anew(path: Path):
+    store, other = PresetStore(path), PresetStore(path)
+    store.put("a", "first", VALUES)
+    assert other.get("a") is not None
+    store.put("b", "a longer name", VALUES)
+    assert set(other.all()) == {"a", "b"}
+    other.forget("a")
+    assert set(store.all()) == {"b"}
+
+
+GOOD = {"version": 1, "presets": {"k": {"name": "n", **VALUES}}}
+DAMAGED = [
+    "",
+    "{",
+    "null",
+    "[]",
+    "[" * 100_000,
+    json.dumps({**GOOD, "version": 2}),
+    json.dumps({"version": 1, "presets": []}),
+    json.dumps({"version": 1, "presets": {"k": {**VALUES}}}),
+    json.dumps({"version": 1, "presets": {"k": {"name": "n", **VALUES, "cfg_rescale": 7}}}),
+    json.dumps({"version": 1, "presets": {"k": {"name": "n", **VALUES, "surprise": 1}}}),
+    json.dumps(GOOD).replace("0.5", "NaN"),
+    " " * (MAX_BYTES + 1),
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=lambda content: repr(content[:40]))
+def test_a_damaged_file_is_set_aside_and_said(path: Path, content: str):
+    path.write_text(content, encoding="utf-8")
+    store = PresetStore(path)
+    assert store.all() == {}
+    assert "damaged" in store.message
+    aside = path.with_suffix(".damaged.json")
+    assert aside.name in store.message
+    assert aside.read_text(encoding="utf-8") == content
+    store.put("k", "n", VALUES)
+    assert set(PresetStore(path).all()) == {"k"}
+
+
+def test_bytes_that_are_no_text_are_damage_too_and_every_damaged_file_is_kept(path: Path):
+    for content in (b"\xff\xfe", b"\xff", b"\xfe"):
+        path.write_bytes(content)
+        assert PresetStore(path).all() == {}
+    kept = sorted(aside.read_bytes() for aside in path.parent.glob("*.damaged*.json"))
+    assert kept == sorted([b"\xff\xfe", b"\xff", b"\xfe"])
+
+
+@pytest.mark.parametrize("change", [{"cfg_rescale": 2.0}, {"trailing": "yes"}, {"phi": 1.0}])
+def test_a_wrong_value_is_refused_and_nothing_is_saved(path: Path, change: dict[str, Any]):
+    store = PresetStore(path)
+    with pytest.raises(SettingsError):
+        store.put("k", "n", {**VALUES, **change})
+    assert not path.exists()
+
+
+def test_a_write_that_fails_leaves_the_old_file_whole(path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = PresetStore(path)
+    store.put("k", "n", VALUES)
+    before = path.read_bytes()
+
+    def fails(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(PresetError, match="could not be saved"):
+        store.put("other", "n", VALUES)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_two_writers_at_once_lose_nothing(path: Path):
+    store = PresetStore(path)
+    threads = [threading.Thread(target=store.put, args=(str(n), "n", VALUES)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(PresetStore(path).all()) == 20
+
+
+def test_a_folder_in_the_files_place_is_said_and_never_touched(path: Path):
+    path.mkdir()
+    store = PresetStore(path)
+    assert store.all() == {}
+    assert "could not be read" in store.message
+    with pytest.raises(PresetError):
+        store.put("k", "n", VALUES)
+    assert path.is_dir()
