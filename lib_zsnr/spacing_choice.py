@@ -9,6 +9,7 @@ from typing import Literal
 
 from lib_zsnr.facts import Sampler
 from lib_zsnr.settings import Settings
+from lib_zsnr.words import words
 
 Spacing = Literal["host", "trailing", "bridge"]
 """host: what the WebUI would visit on the plan's schedule. bridge: core/spacing.py."""
@@ -41,20 +42,26 @@ def choose_spacing(settings: Settings, sampler: Sampler, zero: bool, warnings: l
     if picked and settings.schedule_type_policy == "keep":
         return "host"
     if sampler.name in CHOOSE_THEIR_OWN_LEVELS:
-        warnings.append(f"Trailing spacing was left out: {sampler.name} chooses its own noise levels.")
+        warnings.append(words("Trailing spacing was left out: {name} chooses its own noise levels.", name=sampler.name))
         if zero and sampler.name == "DPM adaptive":
             warnings.append(
-                "DPM adaptive decides brightness less well over the zero-terminal-SNR range than over the normal "
-                "one; DDIM, Euler or DPM++ 2M are better choices."
+                words(
+                    "DPM adaptive decides brightness less well over the zero-terminal-SNR range than over the normal "
+                    "one; DDIM, Euler or DPM++ 2M are better choices."
+                )
             )
         return "host"
     if picked:
-        warnings.append(f"Trailing spacing replaced the schedule type {sampler.schedule_type}.")
+        warnings.append(words("Trailing spacing replaced the schedule type {type}.", type=sampler.schedule_type))
     needed = TRAILING_FROM_STEPS.get(sampler.name, 0)
     if zero and sampler.steps < needed and settings.schedule_type_policy != "trailing":
         warnings.append(
-            f"Trailing spacing was left out: with fewer than {needed} steps {sampler.name} decides brightness worse "
-            "by it than the WebUI does by itself. Karras levels from 22 down were used instead, after the pure noise."
+            words(
+                "Trailing spacing was left out: with fewer than {needed} steps {name} decides brightness worse by it "
+                "than the WebUI does by itself. Karras levels from 22 down were used instead, after the pure noise.",
+                needed=needed,
+                name=sampler.name,
+            )
         )
         return "bridge"
     return "trailing"

@@ -6,7 +6,7 @@ from modules.ui_components import InputAccordion
 
 from lib_zsnr.settings import FIELDS, TITLE
 from lib_zsnr.ui import panel, settings_page
-from lib_zsnr.webui import registration, request
+from lib_zsnr.webui import panel_host, registration, request
 
 
 class ZeroTerminalSNR(scripts.Script):
@@ -15,6 +15,11 @@ class ZeroTerminalSNR(scripts.Script):
     # After the built-in scripts, so that what they do to the sampler is there when the plan is attached.
     sorting_priority = 100
 
+    def __init__(self):
+        self.host = panel_host.WebuiPanelHost()
+        self.panel = None
+        panel_host.PageControls().catch(self, lambda found: panel.connect(self.panel, self.host, found))
+
     def title(self):
         return TITLE
 
@@ -22,7 +27,8 @@ class ZeroTerminalSNR(scripts.Script):
         return scripts.AlwaysVisible
 
     def ui(self, is_img2img):
-        controls = panel.build(InputAccordion, self.elem_id)
+        self.panel = panel.build(InputAccordion, self.elem_id, self.host)
+        controls = self.panel.controls
         # String names: "Send to img2img" carries no others.
         self.infotext_fields = [PasteField(control, field.infotext) for control, field in zip(controls, FIELDS)]
         self.paste_field_names = [field.infotext for field in FIELDS]

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal, TypeVar
 
 from lib_zsnr.core.safetensors_header import MAX_SHOWN, Header, HeaderError, read_header, shown
+from lib_zsnr.words import words
 
 Prediction = Literal["epsilon", "v", "edm", "unknown"]
 _Words = Mapping[str, Prediction]
@@ -77,12 +78,12 @@ class _Statements:
     zero_snr: list[tuple[bool, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def hear(self, said: list[tuple[_Answer, str]], who: str, value: object, words: Mapping[str, _Answer]) -> None:
-        """Take the answer that `words` has for `value`. None says nothing, a value that is not there is noted."""
+    def hear(self, said: list[tuple[_Answer, str]], who: str, value: object, known: Mapping[str, _Answer]) -> None:
+        """Take the answer that `known` has for `value`. None says nothing, a value that is not there is noted."""
         text = value.strip() if isinstance(value, str) and len(value) <= MAX_SHOWN else ""
         word = text.lower().replace("-", "_")
-        if word in words:
-            said.append((words[word], f"{who} = {text}"))
+        if word in known:
+            said.append((known[word], words("{who} = {text}", who=who, text=text)))
         elif value is not None:
             self.notes.append(f"The {who} is {shown(value)}, which is not a value known here; it was not used.")
 
@@ -136,11 +137,11 @@ def _hear_markers(said: _Statements, names: frozenset[str]) -> None:
     # EDM first, as in ComfyUI: such a model that is also marked v_pred is still no plain v model.
     edm = sorted(name for name in names if name.startswith(_EDM_PREFIX) or name in _EDM_MARKERS)
     if edm:
-        said.prediction.append(("edm", f"marker tensor {shown(edm[0])}"))
+        said.prediction.append(("edm", words("marker tensor {name}", name=shown(edm[0]))))
     if _V_MARKER in names:
-        said.prediction.append(("v", f"marker tensor {_V_MARKER}"))
+        said.prediction.append(("v", words("marker tensor {name}", name=_V_MARKER)))
     if _ZERO_SNR_MARKER in names:
-        said.zero_snr.append((True, f"marker tensor {_ZERO_SNR_MARKER}"))
+        said.zero_snr.append((True, words("marker tensor {name}", name=_ZERO_SNR_MARKER)))
 
 
 def _hear_yaml(said: _Statements, path: str) -> str:
@@ -178,11 +179,11 @@ def _dig(tree: object, *keys: str) -> object:
 
 
 def _hear_metadata(said: _Statements, metadata: Mapping[str, str]) -> None:
-    for key, words in _METADATA.items():
-        said.hear(said.prediction, f"metadata {key}", metadata.get(key), words)
-        if words is _WORDS and metadata.get(key, "").strip().lower().replace("-", "_") == _V_ZERO_SNR:
+    for key, known in _METADATA.items():
+        said.hear(said.prediction, words("metadata {key}", key=key), metadata.get(key), known)
+        if known is _WORDS and metadata.get(key, "").strip().lower().replace("-", "_") == _V_ZERO_SNR:
             said.zero_snr.append((True, f"metadata {key} = {metadata[key].strip()}"))
-    said.hear(said.zero_snr, f"metadata {_ZERO_SNR_METADATA}", metadata.get(_ZERO_SNR_METADATA), _FLAGS)
+    said.hear(said.zero_snr, words("metadata {key}", key=_ZERO_SNR_METADATA), metadata.get(_ZERO_SNR_METADATA), _FLAGS)
 
 
 def _settle(subject: str, said: Sequence[tuple[_Answer, str]], unknown: _Answer) -> tuple[_Answer, str, list[str]]:

@@ -2,41 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Callable
 
 import gradio as gr
 
-from lib_zsnr.settings import FIELDS, TITLE, Field
+from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, FOLLOWED, TITLE, Field
+from lib_zsnr.ui import html
+from lib_zsnr.view import PanelHost
 
 # CFG rescale is felt in steps of about this size.
 SLIDER_STEP = 0.05
+SWITCH = "enabled"
+ROWS = (("follow_checkpoint", "trailing"), ("zero_terminal_snr", "v_prediction"), ("cfg_rescale",))
+"""The controls as they stand in the accordion; to the request they go in the order of the field table."""
+SAVE_TOOLTIP = "Keeps these switches for the loaded checkpoint and brings them back whenever it is followed."
+FORGET_TOOLTIP = "Removes what was saved for the loaded checkpoint."
 
 
-def build(accordion: Callable[..., Any], element_id: Callable[[str], str]) -> list[Any]:
-    """The panel's controls in the order of the field table, the accordion first.
+@dataclass(frozen=True)
+class Panel:
+    """The parts of one panel. controls: in the order of the field table, the accordion first."""
+
+    controls: list[Any]
+    status: Any
+    figure: Any
+    save: Any
+    forget: Any
+    message: Any
+    refresh: Any
+    seen: Any
+
+
+def build(accordion: Callable[..., Any], element_id: Callable[[str], str], host: PanelHost) -> Panel:
+    """The panel, not yet at work: see `connect`.
 
     accordion: the host's InputAccordion (a check box that folds). element_id: the host's maker of ids.
     Called more than once by the host (its API reads the defaults so), so it leaves nothing behind.
     """
-    enabled, *inside = FIELDS
-    with accordion(enabled.default, label=TITLE, elem_id=element_id(enabled.name)) as switch:
-        controls = [_control(field, element_id(field.name)) for field in inside]
-    for control in (switch, *controls):
+    made = {}
+    with accordion(host.default(SWITCH), label=TITLE, elem_id=element_id(SWITCH)) as made[SWITCH]:
+        status = gr.HTML(elem_id=element_id("status"))
+        for row in ROWS:
+            with gr.Row():
+                for name in row:
+                    made[name] = _control(FIELD_BY_NAME[name], element_id(name), host.default(name))
+        figure = gr.HTML(elem_id=element_id("preview"), elem_classes=["zsnr-preview-box"])
+        with gr.Row():
+            save = gr.Button("Save for this checkpoint", size="sm", elem_id=element_id("save_preset"))
+            forget = gr.Button("Forget", size="sm", elem_id=element_id("forget_preset"), interactive=False)
+            save.webui_tooltip, forget.webui_tooltip = SAVE_TOOLTIP, FORGET_TOOLTIP
+        message = gr.HTML(elem_id=element_id("preset_message"))
+        # Pressed by our script in the page when another checkpoint is there.
+        refresh = gr.Button("Refresh", elem_id=element_id("refresh"), elem_classes=["zsnr-refresh"], visible=False)
+        seen = gr.State("")
+    controls = [made[field.name] for field in FIELDS]
+    for control, field in zip(controls, FIELDS):
+        control.webui_tooltip = field.tooltip  # which the host shows as its own controls'
         # The settings of the panel belong to the request; the host would otherwise keep its first defaults for ever.
         control.do_not_save_to_config = True
-    return [switch, *controls]
+    return Panel(controls, status, figure, save, forget, message, refresh, seen)
 
 
-def _control(field: Field, elem_id: str) -> Any:
+def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
+    """Have the panel follow its own controls and the page's: sampling, scheduler, steps, denoising_strength.
+
+    Without a queue, so that it answers while a picture is being made.
+    """
+    names = list(page)
+    count = len(panel.controls)
+
+    def show(*given: Any) -> list[Any]:
+        *values, seen = given
+        view = host.view(values[:count], dict(zip(names, values[count:])), seen)
+        updates = [_update(field, view.locked, view.filled) for field in FIELDS]
+        return [*updates, html.status(view), html.figure(view), gr.update(interactive=view.has_preset), view.key]
+
+    def save(*values: Any) -> str:
+        return _message(host.save_preset(values))
+
+    def forget() -> str:
+        return _message(host.forget_preset())
+
+    quiet = {"queue": False, "show_progress": "hidden"}
+    asked = [*panel.controls, *page.values(), panel.seen]
+    shown = [*panel.controls, panel.status, panel.figure, panel.forget, panel.seen]
+    for control in (*panel.controls, *page.values()):
+        control.change(show, inputs=asked, outputs=shown, **quiet)
+    panel.refresh.click(show, inputs=asked, outputs=shown, **quiet)
+    saved = panel.save.click(save, inputs=panel.controls, outputs=panel.message, **quiet)
+    forgotten = panel.forget.click(forget, outputs=panel.message, **quiet)
+    for event in (saved, forgotten):
+        event.then(show, inputs=asked, outputs=shown, **quiet)
+
+
+def _update(field: Field, locked: Mapping[str, bool], filled: Mapping[str, Any]) -> Any:
+    if field.name in locked:
+        return gr.update(value=locked[field.name], interactive=False)
+    free = {"interactive": True} if field.name in FOLLOWED else {}
+    return gr.update(value=filled[field.name], **free) if field.name in filled else gr.update(**free)
+
+
+def _message(text: str) -> str:
+    return f'<p class="zsnr-message" role="status">{html.sentence(text)}</p>'
+
+
+def _control(field: Field, elem_id: str, default: bool | float) -> Any:
+    told = {"label": field.label, "elem_id": elem_id, "interactive": True}
     if isinstance(field.default, bool):
-        return gr.Checkbox(field.default, label=field.label, info=field.tooltip, elem_id=elem_id, interactive=True)
-    return gr.Slider(
-        field.minimum,
-        field.maximum,
-        field.default,
-        step=SLIDER_STEP,
-        label=field.label,
-        info=field.tooltip,
-        elem_id=elem_id,
-        interactive=True,
-    )
+        return gr.Checkbox(default, min_width=160, elem_classes=["zsnr-lockable"], **told)
+    return gr.Slider(field.minimum, field.maximum, default, step=SLIDER_STEP, **told)

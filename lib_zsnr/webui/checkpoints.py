@@ -16,6 +16,7 @@ from modules import paths_internal, sd_models
 from lib_zsnr.core.checkpoint import Traits, read_traits
 from lib_zsnr.facts import Prediction
 from lib_zsnr.presets import PresetStore
+from lib_zsnr.words import words
 
 PRESET_FILE = "zero-terminal-snr-presets.json"
 _WORDS = {"v": "v-prediction", "epsilon": "epsilon prediction", "edm": "an EDM model, which cannot be sampled here"}
@@ -74,21 +75,30 @@ def names() -> list[str]:
 def describe(checkpoint: Checkpoint | None) -> str:
     """One sentence for people: what the checkpoint is, and how we know."""
     if checkpoint is None:
-        return "No checkpoint is loaded yet."
+        return words("No checkpoint is loaded yet.")
     traits = checkpoint.traits
-    if traits.prediction == "unknown":
-        treated = "" if checkpoint.believed is None else f"; the WebUI treats it as {checkpoint.believed}"
-        what = f"nothing in the file says what it predicts{treated}"
-    else:
-        what = f"{_WORDS[traits.prediction]} ({traits.prediction_evidence})"
+    facts = [_prediction_words(checkpoint)]
     if traits.zero_terminal_snr is not None:
         said = "zero terminal SNR" if traits.zero_terminal_snr else "not trained to zero terminal SNR"
-        what += f", {said} ({traits.zero_terminal_snr_evidence})"
-    preset = store().get(checkpoint.key)
-    if preset is not None:
-        what += ". Your preset for it is used"
-    notes = " ".join(note for note in (*traits.conflicts, traits.problem, store().message) if note)
-    return f"{checkpoint.name}: {what}." + (f" {notes}" if notes else "")
+        facts.append(words("{said} ({evidence})", said=words(said), evidence=traits.zero_terminal_snr_evidence))
+    if store().get(checkpoint.key) is not None:
+        facts.append(words("your preset for it is used"))
+    described = words("{name} \u2014 {fact}", name=checkpoint.name, fact=facts[0])
+    for fact in facts[1:]:
+        described = words("{described}, {fact}", described=described, fact=fact)
+    for note in (*traits.conflicts, traits.problem, store().message):
+        described = words("{described}. {note}", described=described, note=note.rstrip(".")) if note else described
+    return words("{described}.", described=described)
+
+
+def _prediction_words(checkpoint: Checkpoint) -> str:
+    traits = checkpoint.traits
+    if traits.prediction != "unknown":
+        return words("{what} ({evidence})", what=words(_WORDS[traits.prediction]), evidence=traits.prediction_evidence)
+    if checkpoint.believed is None:
+        return words("nothing in the file says what it predicts")
+    text = "nothing in the file says what it predicts; the WebUI treats it as {believed}"
+    return words(text, believed=checkpoint.believed)
 
 
 def preset_of(checkpoint: Checkpoint | None) -> Mapping[str, bool | float]:

@@ -15,6 +15,9 @@ from lib_zsnr.plan import Plan
 # Half precision keeps sqrt(alphas_cumprod) to 5e-4; a buffer further away than this was made by another schedule.
 _SAME_SCHEDULE = 2e-3
 
+HOST_OPTION = "Zero Terminal SNR"
+"""The value of the host's setting sd_noise_schedule that rescales the schedule of every model."""
+
 
 def read_model(sd_model: Any) -> Model:
     """The facts that a plan needs of a loaded model."""

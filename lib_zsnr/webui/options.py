@@ -28,6 +28,9 @@ def register_page(component: MakeComponent) -> None:
             shared.opts.add_option(row.key, option.info(row.info) if row.info else option)
 
     script_callbacks.on_ui_settings(add_rows)
+    if shared.cmd_opts.nowebui:
+        # No page is made then, but requests may override the settings all the same.
+        script_callbacks.on_before_ui(add_rows)
 
 
 def defaults() -> Settings:

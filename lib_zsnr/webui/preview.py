@@ -11,18 +11,24 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from modules import sd_models, sd_samplers, sd_samplers_common, sd_samplers_timesteps_impl
+from modules import sd_models, sd_samplers, sd_samplers_common, sd_samplers_timesteps_impl, shared
 from torch import Tensor
 
 from lib_zsnr.core.schedule import ZERO_TERMINAL_BOUND, alphas_cumprod_from_sigmas, sigmas_from_alphas_cumprod
 from lib_zsnr.core.spacing import interpolate_log, trailing_tail
 from lib_zsnr.facts import Sampler
-from lib_zsnr.plan import Plan, make_plan
+from lib_zsnr.plan import Plan, flow_refusal, make_plan
 from lib_zsnr.settings import TITLE, Settings, SettingsError
 from lib_zsnr.webui import attach
-from lib_zsnr.webui.model import read_model
+from lib_zsnr.webui.model import HOST_OPTION, read_model
+from lib_zsnr.words import words
 
-NO_MODEL = "No checkpoint is loaded yet: the preview appears once one is."
+# The highest noise level of the normal schedule, SD's and SDXL's alike; the paper's Table 1 has it as sqrt(1 / SNR).
+NORMAL_TOP = 14.6147
+
+
+class NothingToShow(RuntimeError):
+    """Why there is no preview, in a sentence."""
 
 
 def compute(
@@ -31,28 +37,42 @@ def compute(
     """The noise levels of a request, for JSON.
 
     denoising_strength: None for text-to-image. Returns "ours" and "host", each with "timesteps" (0 to 999), "sigmas",
-    "log_snr" (the natural logarithm of signal to noise) and "start" in words; "notes", the plan's warnings; "error",
-    "" or why there is nothing to show. Raises SettingsError for an unknown sampler and for what the plan refuses.
+    "log_snr" (the natural logarithm of signal to noise), "start" in words and "above_normal", the number of levels
+    above the highest of the normal schedule; "notes", the plan's warnings. Raises NothingToShow, and SettingsError for
+    an unknown sampler and for what the plan refuses.
     """
+    plan, sampler = plan_for(settings, sampler_name, schedule_type, steps)
+    return {**levels(plan, sampler, schedule_type, steps, denoising_strength), "notes": list(plan.warnings)}
+
+
+def plan_for(settings: Settings, sampler_name: str, schedule_type: str, steps: int) -> tuple[Plan, Any]:
+    """The plan for the loaded model, and a sampler object of the host to look at. Raises as `compute`."""
     sd_model = sd_models.model_data.sd_model
     if sd_model is None:
-        return {"ours": None, "host": None, "notes": [], "error": NO_MODEL}
+        raise NothingToShow(words("No checkpoint is loaded yet: the preview appears once one is."))
     facts = read_model(sd_model)
     if facts.is_flow:
-        return {"ours": None, "host": None, "notes": [], "error": f"{facts.name} is a flow model: it has no timesteps."}
+        raise NothingToShow(flow_refusal(facts))
     config = sd_samplers.find_sampler_config(sampler_name)
     if config is None:
         known = ", ".join(sampler.name for sampler in sd_samplers.all_samplers)
         raise SettingsError(f"{TITLE}: the sampler is {sampler_name!r}; allowed are {known}.")
     sampler = sd_samplers.create_sampler(config.name, sd_model)
+    host_option = shared.opts.sd_noise_schedule == HOST_OPTION
+    described = Sampler(config.name, attach.family_of(sampler), schedule_type, steps)
+    return make_plan(settings, facts, described, host_option), sampler
+
+
+def levels(
+    plan: Plan, sampler: Any, schedule_type: str, steps: int, denoising_strength: float | None
+) -> dict[str, dict[str, Any]]:
+    """What the sampler object would visit, "ours" by the plan and the "host"'s own."""
     p = _request(schedule_type, steps, denoising_strength)
     host = _visited(sampler, p, None)
-    plan = make_plan(settings, facts, Sampler(config.name, attach.family_of(sampler), schedule_type, steps))
     with ExitStack() as undo:
         if plan.active:
             attach.install(undo, sampler, plan, lambda _: plan, None, p)
-        ours = _visited(sampler, p, plan)
-    return {"ours": ours, "host": host, "notes": list(plan.warnings), "error": ""}
+        return {"ours": _visited(sampler, p, plan), "host": host}
 
 
 def _request(schedule_type: str, steps: int, denoising_strength: float | None) -> SimpleNamespace:
@@ -101,19 +121,20 @@ def _at(alphas_cumprod: Tensor, timesteps: Tensor) -> Tensor:
 
 
 def _described(timesteps: Tensor, sigmas: Tensor) -> dict[str, Any]:
-    levels = sigmas.detach().to(device="cpu", dtype=torch.float64)
+    exact = sigmas.detach().to(device="cpu", dtype=torch.float64)
     return {
         "timesteps": [round(float(t), 2) for t in timesteps],
-        "sigmas": [float(f"{sigma:.6g}") for sigma in levels],
-        "log_snr": [round(float(value), 4) for value in -2 * levels.log()],
-        "start": _start(levels),
+        "sigmas": [float(f"{sigma:.6g}") for sigma in exact],
+        "log_snr": [round(float(value), 4) for value in -2 * exact.log()],
+        "start": _start(exact),
+        "above_normal": int((exact > NORMAL_TOP).sum()),
     }
 
 
-def _start(levels: Tensor) -> str:
-    if not len(levels):
-        return "makes no step: the picture stays as it is"
-    signal = float(alphas_cumprod_from_sigmas(levels[0]))
+def _start(sigmas: Tensor) -> str:
+    if not len(sigmas):
+        return words("makes no step: the picture stays as it is")
+    signal = float(alphas_cumprod_from_sigmas(sigmas[0]))
     if signal < ZERO_TERMINAL_BOUND:
-        return "starts at pure noise"
-    return f"starts with {100 * signal:.2g} % of the picture left"
+        return words("starts at pure noise")
+    return words("starts with {share} % of the picture left", share=f"{100 * signal:.2g}")

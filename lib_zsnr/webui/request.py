@@ -58,7 +58,7 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
 
 
 def _plan(settings: Settings, sd_model: Any, sampler: Sampler) -> planning.Plan:
-    host_option = shared.opts.sd_noise_schedule == "Zero Terminal SNR"
+    host_option = shared.opts.sd_noise_schedule == model.HOST_OPTION
     return planning.make_plan(settings, model.read_model(sd_model), sampler, host_option)
 
 

@@ -46,6 +46,7 @@ class Levels(BaseModel):
     sigmas: list[float]
     log_snr: list[float]
     start: str
+    above_normal: int = Field(description="how many of them are above the highest level of the normal schedule")
 
 
 class ScheduleAnswer(BaseModel):
@@ -115,8 +116,8 @@ def schedule(question: ScheduleQuestion) -> Any:
         )
     except SettingsError as error:
         raise HTTPException(422, str(error)) from error
-    if answer["error"]:
-        raise HTTPException(409, answer["error"])
+    except preview.NothingToShow as reason:
+        raise HTTPException(409, str(reason)) from reason
     return answer
 
 

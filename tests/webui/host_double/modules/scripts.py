@@ -60,6 +60,9 @@ class Script:
     def postprocess(self, p, processed, *args):
         pass
 
+    def on_after_component(self, callback, *, elem_id):
+        self.on_after_component_elem_id = [*(self.on_after_component_elem_id or []), (elem_id, callback)]
+
     def elem_id(self, item_id):
         tab = f"{'img2img' if self.is_img2img else 'txt2img'}_" if self.show(True) == self.show(False) else ""
         letters = ["_" if letter.isspace() else letter for letter in self.title().lower()]

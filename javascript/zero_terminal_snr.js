@@ -1,0 +1,103 @@
+"use strict";
+
+/**
+ * The panel's picture of the noise schedule, and its freshness.
+ *
+ * The numbers come with the page's answers, in the figure's data-levels; here they are only drawn. What they say stands
+ * below the drawing in words, so that nothing is lost where this script does not run.
+ */
+const zeroTerminalSnr = (() => {
+    const SVG = "http://www.w3.org/2000/svg";
+    const HEIGHT = 180;
+    const MARGIN = {left: 44, right: 16, top: 14, bottom: 34};
+    const NARROWEST = 240;
+    const LAST_TIMESTEP = 999;
+    const GAP_BETWEEN_TICKS = 5;
+    const ROOM_FOR_THE_START = 8;
+
+    function element(name, attributes, parent, text) {
+        const made = document.createElementNS(SVG, name);
+        for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+        if (text !== undefined) made.textContent = text;
+        parent.append(made);
+        return made;
+    }
+
+    /** From numbers to places: the timestep falls from left to right as in sampling, the signal grows upwards. */
+    function scales(levels, width) {
+        const values = [...levels.ours.log_snr, ...levels.host.log_snr];
+        const low = Math.floor(Math.min(...values, 0)) - 1;
+        const high = Math.ceil(Math.max(...values, 0)) + 1;
+        const left = MARGIN.left + ROOM_FOR_THE_START;
+        const across = width - left - MARGIN.right;
+        const down = HEIGHT - MARGIN.top - MARGIN.bottom;
+        return {
+            low,
+            high,
+            x: (timestep) => left + (1 - timestep / LAST_TIMESTEP) * across,
+            y: (logSnr) => MARGIN.top + (1 - (logSnr - low) / (high - low)) * down,
+        };
+    }
+
+    function axes(svg, at, width) {
+        const bottom = HEIGHT - MARGIN.bottom;
+        for (let value = Math.ceil(at.low / GAP_BETWEEN_TICKS) * GAP_BETWEEN_TICKS; value <= at.high; value += GAP_BETWEEN_TICKS) {
+            element("line", {x1: MARGIN.left, x2: width - MARGIN.right, y1: at.y(value), y2: at.y(value), class: "zsnr-grid"}, svg);
+            element("text", {x: MARGIN.left - 6, y: at.y(value) + 4, class: "zsnr-tick", "text-anchor": "end"}, svg, value);
+        }
+        for (const timestep of [LAST_TIMESTEP, 750, 500, 250, 0]) {
+            element("text", {x: at.x(timestep), y: bottom + 14, class: "zsnr-tick", "text-anchor": "middle"}, svg, timestep);
+        }
+        element("text", {x: width / 2, y: HEIGHT - 4, class: "zsnr-axis", "text-anchor": "middle"}, svg, "timestep");
+        const name = {x: 12, y: HEIGHT / 2, class: "zsnr-axis", "text-anchor": "middle"};
+        element("text", {...name, transform: `rotate(-90 12 ${HEIGHT / 2})`}, svg, "log SNR");
+    }
+
+    function dots(svg, at, side, levels) {
+        const group = element("g", {class: `zsnr-dots zsnr-${side}`}, svg);
+        const places = levels.timesteps.map((timestep, i) => [at.x(timestep), at.y(levels.log_snr[i])]);
+        element("polyline", {points: places.map((place) => place.join(",")).join(" ")}, group);
+        for (const [cx, cy] of places) element("circle", {cx, cy, r: 3}, group);
+        if (places.length) element("circle", {cx: places[0][0], cy: places[0][1], r: 6, class: "zsnr-start"}, group);
+    }
+
+    function draw(figure) {
+        const width = Math.max(NARROWEST, figure.clientWidth);
+        if (!figure.clientWidth || figure.dataset.drawn === String(width)) return;
+        figure.dataset.drawn = width;
+        figure.querySelector("svg")?.remove();
+        const levels = JSON.parse(figure.dataset.levels);
+        // What it shows stands in words in the caption, which screen readers read.
+        const svg = document.createElementNS(SVG, "svg");
+        svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+        svg.setAttribute("aria-hidden", "true");
+        const at = scales(levels, width);
+        axes(svg, at, width);
+        dots(svg, at, "host", levels.host);
+        dots(svg, at, "ours", levels.ours);
+        figure.prepend(svg);
+    }
+
+    function drawAll(box) {
+        box.querySelectorAll("figure.zsnr-preview").forEach(draw);
+    }
+
+    /** Ask for the line about the checkpoint and the preview anew. */
+    function refresh() {
+        gradioApp().querySelectorAll("button.zsnr-refresh").forEach((button) => button.click());
+    }
+
+    function start() {
+        for (const box of gradioApp().querySelectorAll(".zsnr-preview-box")) {
+            new MutationObserver(() => drawAll(box)).observe(box, {childList: true, subtree: true});
+            // The panel's width is nothing while it is folded.
+            new ResizeObserver(() => drawAll(box)).observe(box);
+        }
+        refresh();
+    }
+
+    onUiLoaded(start);
+    // Another checkpoint is a changed option, and so are the settings of our page.
+    onOptionsChanged(refresh);
+    return {refresh};
+})();

@@ -1,0 +1,55 @@
+"""What the panel says, as HTML: every fixed text in an element of its own, so that the host can translate it.
+
+It says all in words; `javascript/zero_terminal_snr.js` only adds the picture of the numbers that stand in the figure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from lib_zsnr.view import View
+from lib_zsnr.words import pieces_of, words
+
+
+def sentence(text: str) -> str:
+    """One sentence. Values are marked as not to be translated."""
+    parts = pieces_of(text)
+    return "".join(
+        f"<span>{escape(part)}</span>" if fixed else f'<span class="zsnr-value" translate="no">{escape(part)}</span>'
+        for part, fixed in parts
+    )
+
+
+def status(view: View) -> str:
+    """The checkpoint, and what is to be known before the button is pressed."""
+    lines = [f'<p class="zsnr-checkpoint">{sentence(view.checkpoint)}</p>'] if view.checkpoint else []
+    if view.problem:
+        lines.append(f'<p class="zsnr-problem">{sentence(view.problem)}</p>')
+    if view.notes:
+        lines.append("<ul>" + "".join(f"<li>{sentence(note)}</li>" for note in view.notes) + "</ul>")
+    return f'<div class="zsnr-status" role="status">{"".join(lines)}</div>'
+
+
+def figure(view: View) -> str:
+    """The preview: numbers for the drawing, and the same in words below."""
+    if view.levels is None:
+        return ""
+    data = {side: {key: view.levels[side][key] for key in ("timesteps", "log_snr")} for side in ("ours", "host")}
+    captions = "".join(
+        f'<li class="zsnr-{side}">{_caption(words(name), view.levels[side])}</li>'
+        for side, name in (("ours", "This extension"), ("host", "The WebUI by itself"))
+    )
+    numbers = escape(json.dumps(data), quote=True)
+    return f'<figure class="zsnr-preview" data-levels="{numbers}"><figcaption><ul>{captions}</ul></figcaption></figure>'
+
+
+def _caption(name: str, levels: Mapping[str, Any]) -> str:
+    steps = len(levels["timesteps"])
+    if not levels["above_normal"]:
+        return sentence(words("{name}: {start}", name=name, start=levels["start"]))
+    text = "{name}: {start}; {above} of {steps} steps at noise levels that the normal schedule does not have"
+    above = levels["above_normal"]
+    return sentence(words(text, name=name, start=levels["start"], above=above, steps=steps))

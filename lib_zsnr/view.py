@@ -1,0 +1,44 @@
+"""What the panel shows at one moment: one frozen object, made by the host's side and drawn by the page's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Sequence
+
+
+@dataclass(frozen=True)
+class View:
+    """checkpoint: a sentence about the loaded one. key: what its preset is kept under; "" where none is loaded.
+
+    locked: the fields that the person cannot decide now, and what they are. filled: values that a preset brings.
+    notes: what departs from the wish; problem: why no picture would be made. levels: the preview's, None for none.
+    """
+
+    checkpoint: str = ""
+    key: str = ""
+    has_preset: bool = False
+    locked: Mapping[str, bool] = field(default_factory=dict)
+    filled: Mapping[str, bool | float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+    levels: Mapping[str, Any] | None = None
+
+
+class PanelHost(Protocol):
+    """What the panel asks of the host. values: the panel's, in the order of the field table."""
+
+    def default(self, name: str) -> bool | float:
+        """What a control shows when the page is opened."""
+
+    def view(self, values: Sequence[Any], request: Mapping[str, Any], seen: str) -> View:
+        """What to show. request: sampling, scheduler, steps, denoising_strength, where the page has them.
+
+        seen: the key of the checkpoint that was shown last.
+        """
+
+    def save_preset(self, values: Sequence[Any]) -> str:
+        """Save the values for the loaded checkpoint; a sentence about what came of it."""
+
+    def forget_preset(self) -> str:
+        """Forget those of the loaded checkpoint; a sentence about what came of it."""

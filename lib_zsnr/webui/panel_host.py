@@ -1,0 +1,129 @@
+"""What the panel asks of the WebUI: the loaded checkpoint, what the plan would do, its noise levels, the presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
+
+from modules import scripts, shared
+
+from lib_zsnr.plan import Plan
+from lib_zsnr.presets import PresetError
+from lib_zsnr.settings import FIELDS, PRESET_FIELDS, Settings, SettingsError, parse
+from lib_zsnr.view import View
+from lib_zsnr.webui import checkpoints, options, preview
+from lib_zsnr.words import words
+
+SCRIPT_NAME = "zero_terminal_snr"
+"""The name of our script file, by which other extensions name scripts."""
+
+# What stands in where another extension has removed the host's own control; the host's defaults.
+_STEPS, _SAMPLER, _SCHEDULE_TYPE = 20, "Euler", "Automatic"
+# The WebUI makes its controls in this order, so that all others are there when the last one is.
+_CONTROLS, _LAST = ("sampling", "scheduler", "steps", "denoising_strength"), "gallery"
+
+
+class PageControls:
+    """The host's own controls that the preview follows, caught as the page is built."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+
+    def catch(self, script: Any, ready: Callable[[Mapping[str, Any]], None]) -> None:
+        """Have the controls of the script's tab caught, and `ready` called with them when all are there."""
+        for tab in ("txt2img", "img2img"):
+            # In txt2img this is the strength of the hires pass, which the preview does not show.
+            names = _CONTROLS if tab == "img2img" else _CONTROLS[:-1]
+            for name in names:
+                script.on_after_component(self._keep(name), elem_id=f"{tab}_{name}")
+            script.on_after_component(lambda _: ready(self.found), elem_id=f"{tab}_{_LAST}")
+
+    def _keep(self, name: str) -> Callable[[Any], None]:
+        def keep(event: Any) -> None:
+            self.found[name] = event.component
+
+        return keep
+
+
+class WebuiPanelHost:
+    """`lib_zsnr.view.PanelHost` over the WebUI."""
+
+    def default(self, name: str) -> bool | float:
+        """What a control shows when the page is opened: as the settings page says."""
+        value: bool | float = getattr(options.defaults(), name)
+        return value
+
+    def view(self, values: Sequence[Any], request: Mapping[str, Any], seen: str) -> View:
+        """What to show. Nothing is asked of the model while the box is off."""
+        if values[0] is not True:
+            return View(key=seen)
+        checkpoint = checkpoints.loaded()
+        key = "" if checkpoint is None else checkpoint.key
+        preset = dict(checkpoints.preset_of(checkpoint))
+        try:
+            settings = parse(values, options.defaults())
+            filled = preset if settings.follow_checkpoint and key != seen else {}
+            if filled:
+                settings = parse([filled.get(name, getattr(settings, name)) for name in _NAMES], options.defaults())
+            shown = _planned(settings.with_preset(preset), request)
+        except (SettingsError, preview.NothingToShow) as error:
+            return View(checkpoints.describe(checkpoint), key, bool(preset), problem=str(error))
+        plan, levels = shown
+        locked = {"zero_terminal_snr": plan.zero_terminal_snr, "v_prediction": plan.prediction == "v"}
+        return View(
+            checkpoint=checkpoints.describe(checkpoint),
+            key=key,
+            has_preset=bool(preset),
+            locked=locked if settings.follow_checkpoint else {},
+            filled=filled,
+            notes=(*plan.warnings, *_hints()),
+            levels=levels,
+        )
+
+    def save_preset(self, values: Sequence[Any]) -> str:
+        """Save the values for the loaded checkpoint."""
+        checkpoint = checkpoints.loaded()
+        if checkpoint is None:
+            return words("No checkpoint is loaded yet, so nothing was saved.")
+        given = dict(zip(_NAMES, values))
+        try:
+            checkpoints.save_preset(checkpoint, {name: given[name] for name in PRESET_FIELDS})
+        except (SettingsError, PresetError) as error:
+            return str(error)
+        return words("Saved for {name}.", name=checkpoint.name)
+
+    def forget_preset(self) -> str:
+        """Forget those of the loaded checkpoint."""
+        checkpoint = checkpoints.loaded()
+        try:
+            if checkpoint is None or not checkpoints.forget_preset(checkpoint):
+                return words("Nothing is saved for this checkpoint.")
+        except PresetError as error:
+            return str(error)
+        return words("Forgotten for {name}.", name=checkpoint.name)
+
+
+_NAMES = tuple(field.name for field in FIELDS)
+
+
+def _planned(settings: Settings, request: Mapping[str, Any]) -> tuple[Plan, dict[str, Any] | None]:
+    """The plan and, where the settings page wants the preview, its levels."""
+    steps = int(request.get("steps") or _STEPS)
+    schedule_type = request.get("scheduler") or _SCHEDULE_TYPE
+    plan, sampler = preview.plan_for(settings, request.get("sampling") or _SAMPLER, schedule_type, steps)
+    if not options.show_preview():
+        return plan, None
+    return plan, preview.levels(plan, sampler, schedule_type, steps, request.get("denoising_strength"))
+
+
+def _hints() -> list[str]:
+    """What other extensions have to be told."""
+    installed = any(data.script_class.__name__ == "AfterDetailerScript" for data in scripts.scripts_data)
+    known = str(getattr(shared.opts, "ad_script_names", "")).split(",")
+    if not installed or SCRIPT_NAME in [name.strip() for name in known]:
+        return []
+    text = (
+        "ADetailer does not run this extension in its inner pass, so faces of a v-prediction model come out as noise. "
+        'Add {name} to its setting "Script names to apply to ADetailer".'
+    )
+    return [words(text, name=SCRIPT_NAME)]

@@ -1,0 +1,38 @@
+"""Sentences for people that can be translated in the browser: their fixed parts are kept apart from the values.
+
+The host translates a page text by text, each looked up as a whole. "Replaced the schedule type Karras." is in no
+dictionary; "Replaced the schedule type" is. So a sentence knows its pieces, and the panel writes them as such.
+"""
+
+from __future__ import annotations
+
+from string import Formatter
+
+
+class Words(str):
+    """A sentence. pieces: its parts in order, each with whether it is fixed text (True) or a value (False)."""
+
+    pieces: tuple[tuple[str, bool], ...]
+
+
+def words(template: str, **values: object) -> Words:
+    """The sentence that `template.format(**values)` makes; a value may be a sentence itself.
+
+    template: fixed text and plain fields like {name}. Write it as one literal: `tests/test_localizations.py` looks
+    for its translations. Raises KeyError for a field without a value.
+    """
+    pieces: list[tuple[str, bool]] = []
+    for text, name, _, _ in Formatter().parse(template):
+        if text:
+            pieces.append((text, True))
+        if name is not None:
+            value = values[name]
+            pieces.extend(value.pieces if isinstance(value, Words) else ((str(value), False),))
+    sentence = Words("".join(text for text, _ in pieces))
+    sentence.pieces = tuple(pieces)
+    return sentence
+
+
+def pieces_of(text: str) -> tuple[tuple[str, bool], ...]:
+    """The parts of a sentence; a plain string is one value."""
+    return text.pieces if isinstance(text, Words) else ((text, False),)
