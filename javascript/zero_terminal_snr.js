@@ -87,11 +87,21 @@ const zeroTerminalSnr = (() => {
         gradioApp().querySelectorAll("button.zsnr-refresh").forEach((button) => button.click());
     }
 
+    /** gradio leaves the number beside a slider without a name, and the WebUI the box of an accordion. */
+    function nameControls(accordion) {
+        const title = accordion.querySelector(".label-wrap span");
+        title.querySelector("input")?.setAttribute("aria-label", title.textContent.trim());
+        for (const number of accordion.querySelectorAll("input[type=number]")) {
+            number.setAttribute("aria-label", number.closest(".block").querySelector("label span").textContent.trim());
+        }
+    }
+
     function start() {
         for (const box of gradioApp().querySelectorAll(".zsnr-preview-box")) {
             new MutationObserver(() => drawAll(box)).observe(box, {childList: true, subtree: true});
             // The panel's width is nothing while it is folded.
             new ResizeObserver(() => drawAll(box)).observe(box);
+            nameControls(box.closest(".input-accordion"));
         }
         refresh();
     }

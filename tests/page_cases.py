@@ -1,0 +1,185 @@
+"""What the panel does in a browser. Run on the small gradio page and on the real WebUI's.
+
+Both give `open_page(**options)`, which opens a page with the epsilon checkpoint loaded, and `checkpoints`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+LABEL = "Zero Terminal SNR"
+
+
+@pytest.fixture
+def panel(open_page):
+    """A page with the panel open and on."""
+    opened = open_page()
+    opened.press_label()
+    return opened
+
+
+def test_open_means_on(open_page):
+    panel = open_page()
+    assert (panel.is_on, panel.is_open) == (False, False)
+    panel.press_label()
+    assert (panel.is_on, panel.is_open) == (True, True)
+    panel.press_label()
+    assert (panel.is_on, panel.is_open) == (False, False)
+
+
+def test_it_says_what_the_checkpoint_is_and_follows_the_drop_down(panel, checkpoints):
+    assert "epsilon — nothing in the file says what it predicts; the WebUI treats it as epsilon." in panel.status
+    panel.choose_checkpoint(checkpoints["v_zsnr"])
+    panel.wait_for_status("v_zsnr — v-prediction (marker tensor v_pred), zero terminal SNR (marker tensor ztsnr).")
+    panel.choose_checkpoint(checkpoints["v_metadata"])
+    panel.wait_for_status("v_metadata — v-prediction (metadata modelspec.prediction_type = v)")
+
+
+def test_following_locks_what_the_checkpoint_decides(panel, checkpoints):
+    locked = {name: panel.state(name) for name in ("zero_terminal_snr", "v_prediction")}
+    assert locked == {"zero_terminal_snr": (False, False), "v_prediction": (False, False)}
+    panel.choose_checkpoint(checkpoints["v_zsnr"])
+    panel.wait_for_status("v_zsnr")
+    assert panel.state("zero_terminal_snr") == panel.state("v_prediction") == (True, False)
+    assert panel.state("trailing") == (True, True)
+    panel.tick("follow_checkpoint", False)
+    assert panel.state("zero_terminal_snr") == panel.state("v_prediction") == (True, True)
+    panel.tick("v_prediction", False)
+    panel.tick("follow_checkpoint")
+    assert panel.state("v_prediction") == (True, False)
+
+
+def test_a_choice_that_breaks_the_picture_is_named_with_the_remedy(panel):
+    panel.tick("follow_checkpoint", False)
+    panel.tick("zero_terminal_snr")
+    assert "expect a broken picture. Switch the zero-terminal-SNR schedule off, or use a v-prediction" in panel.status
+    panel.tick("zero_terminal_snr", False)
+    assert "broken" not in panel.status
+
+
+def test_the_preview_follows_steps_sampler_schedule_type_and_boxes(panel, checkpoints):
+    panel.choose_checkpoint(checkpoints["v_zsnr"])
+    panel.choose_sampler("DPM++ 2M")
+    panel.wait_for_status("v_zsnr")
+    ours, host = panel.captions
+    assert panel.dots == (20, 20)
+    assert ours.startswith("This extension: starts at pure noise; 3 of 20 steps")
+    assert host == "The WebUI by itself: starts with 0.47 % of the picture left"
+    panel.set_steps(31)
+    assert panel.dots == (31, 31)
+    panel.set_steps(20)
+    panel.tick("trailing", False)
+    panel.choose_schedule_type("Karras")
+    assert "13 of 20 steps" in panel.captions[0]
+    panel.choose_sampler("DDIM")
+    # The WebUI's DDIM makes one step less than it says; ours makes them all.
+    assert panel.dots == (19, 19)
+    panel.tick("trailing")
+    assert panel.dots == (20, 19)
+
+
+def test_the_image_to_image_tab_has_its_own_and_knows_the_strength(panel):
+    assert panel.dots == (20, 20)
+    panel.go_to("img2img")
+    assert not panel.is_on
+    panel.press_label()
+    panel.set_number("#img2img_denoising_strength", 0.5)
+    assert panel.dots == (11, 11)
+    panel.set_number("#img2img_denoising_strength", 0)
+    assert "makes no step" in panel.captions[0] or panel.dots[0] <= 1
+
+
+def test_presets_come_back_with_their_checkpoint(panel, checkpoints):
+    forget = panel.part("forget_preset")
+    assert forget.is_disabled()
+    panel.set_phi(0.3)
+    panel.tick("trailing", False)
+    panel.part("save_preset").click()
+    panel.settle()
+    assert panel.part("preset_message").inner_text() == "Saved for epsilon."
+    assert "your preset for it is used" in panel.status
+    try:
+        panel.choose_checkpoint(checkpoints["v_zsnr"])
+        panel.wait_for_status("v_zsnr")
+        panel.set_phi(0.6)
+        panel.choose_checkpoint(checkpoints["epsilon"])
+        panel.wait_for_status("epsilon —")
+        panel.settle()
+        assert (panel.phi, panel.state("trailing")) == (0.3, (False, True))
+    finally:
+        forget.click()
+        panel.settle()
+    assert panel.part("preset_message").inner_text() == "Forgotten for epsilon."
+    assert forget.is_disabled()
+    assert "preset" not in panel.status
+
+
+def test_with_the_keyboard_alone(open_page):
+    panel = open_page()
+    keyboard = panel.page.keyboard
+    panel.page.locator("#txt2img_prompt textarea").focus()
+    focused = "document.activeElement.closest('[id^=script_txt2img_zero_terminal_snr]')?.id ?? ''"
+    for _ in range(80):
+        keyboard.press("Tab")
+        if panel.page.evaluate(focused):
+            break
+    keyboard.press("Space")
+    panel.settle()
+    assert panel.is_on
+    panel.press_label() if not panel.is_open else None
+    seen = set()
+    panel.box("follow_checkpoint").focus()
+    keyboard.press("Space")
+    panel.settle()
+    assert panel.state("follow_checkpoint")[0] is False
+    for _ in range(10):
+        seen.add(panel.page.evaluate(focused))
+        keyboard.press("Tab")
+    wanted = ("follow_checkpoint", "trailing", "zero_terminal_snr", "v_prediction", "cfg_rescale", "save_preset")
+    assert {panel.id(name) for name in wanted} <= seen
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_it_is_readable_and_reports_no_error(open_page, checkpoints, theme, width, request):
+    panel = open_page(theme=theme, width=width)
+    panel.press_label()
+    panel.choose_checkpoint(checkpoints["v_zsnr"])
+    panel.wait_for_status("v_zsnr")
+    accordion = panel.part("enabled")
+    assert accordion.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+    assert accordion.bounding_box()["width"] <= width
+    drawing = panel.part("preview").locator("svg")
+    assert drawing.bounding_box()["width"] <= width
+    panel.screenshot(f"{request.module.__name__.rpartition('.')[2]}-{theme}-{width}")
+    assert serious_findings(panel) == []
+    assert panel.troubles == []
+
+
+def serious_findings(panel) -> list[str]:
+    """What axe-core holds against the panel."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(panel.page, context=f"#{panel.id('enabled')}").response["violations"]
+    serious = [finding for finding in found if finding["impact"] in ("serious", "critical")]
+    return [f"{finding['id']}: {[node['html'] for node in finding['nodes']]}" for finding in serious]
+
+
+def test_dark_and_light_differ_in_the_drawing(open_page):
+    colours = set()
+    for theme in ("light", "dark"):
+        panel = open_page(theme=theme)
+        panel.press_label()
+        text = panel.part("preview").locator("svg text").first
+        colours.add(text.evaluate("element => getComputedStyle(element).fill"))
+    assert len(colours) == 2
+
+
+def test_without_our_script_the_panel_still_works(open_page):
+    panel = open_page(without="javascript/zero_terminal_snr.js")
+    panel.press_label()
+    panel.set_steps(12)
+    assert panel.is_on
+    assert "epsilon" in panel.status
+    assert panel.captions[1].startswith("The WebUI by itself: starts with 0.47 %")
+    assert panel.dots == (0, 0)

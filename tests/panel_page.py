@@ -1,0 +1,167 @@
+"""The panel in a real browser, as a person meets it: the small gradio page and the real WebUI have the same ids."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+OURS = "script_{tab}_zero_terminal_snr_{part}"
+SCREENSHOTS = Path(__file__).parents[1] / "test-out" / "screenshots"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# A browser of a test asks nobody but the page; root, as in a container, has no sandbox.
+_FLAGS = ("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
+          "--disable-component-update", "--disable-sync")  # fmt: skip
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """A headless Chromium of the system's. Skips the test where there is none."""
+    found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no Chromium found; install it (Debian: apt-get install chromium) to run the tests of the panel")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+class PanelPage:
+    """One opened page. `troubles`: errors that it wrote to its console."""
+
+    def __init__(self, chromium: Any, url: str, theme: str = "light", width: int = 1280, without: str = "nothing"):
+        self.url, self.tab, self.theme = url, "txt2img", theme
+        self.page = chromium.new_page(viewport={"width": width, "height": 1300})
+        self.troubles: list[str] = []
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("console", lambda said: self.troubles.append(said.text) if said.type == "error" else None)
+        # Fonts and the like from elsewhere are answered with nothing, and so is what the page is to go without.
+        self.page.route("**/*", lambda route: self._answer(route, without))
+        self.load()
+
+    def _answer(self, route: Any, without: str) -> None:
+        ours = route.request.url.startswith((self.url, "data:", "blob:"))
+        if ours and without not in route.request.url:
+            route.continue_()
+        else:
+            route.fulfill(status=200, body="")
+
+    def load(self) -> None:
+        self.page.goto(f"{self.url}/?__theme={self.theme}", wait_until="domcontentloaded")
+        self.page.wait_for_selector("#txt2img_prompt textarea", timeout=60_000)
+        self.page.wait_for_function("window.gradio_config !== undefined")
+        self.page.wait_for_selector(f"#{self.id('enabled')} .label-wrap input", state="attached")
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page has nothing more to do: gradio sends what a change sets off at once, or not at all."""
+        self.page.wait_for_timeout(400)
+        self.page.wait_for_load_state("networkidle")
+
+    def id(self, part: str) -> str:
+        return OURS.format(tab=self.tab, part=part)
+
+    def part(self, name: str) -> Any:
+        # gradio writes the id of a text twice, on the block and on what is in it.
+        return self.page.locator(f"#{self.id(name)}").first
+
+    def go_to(self, tab: str) -> None:
+        self.page.locator("#tabs > .tab-nav button").get_by_text(tab, exact=True).click()
+        self.tab = tab
+        self.settle()
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.page.locator(f"#{self.id('enabled')}-checkbox input").is_checked())
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.part("status").is_visible())
+
+    def press_label(self) -> None:
+        """Click on the accordion, which is the on/off box."""
+        self.part("enabled").locator(".label-wrap").first.click()
+        self.settle()
+
+    def box(self, name: str) -> Any:
+        return self.part(name).locator("input[type=checkbox]")
+
+    def tick(self, name: str, value: bool = True) -> None:
+        self.box(name).set_checked(value)
+        self.settle()
+
+    def state(self, name: str) -> tuple[bool, bool]:
+        """Whether a box is ticked, and whether it can be changed."""
+        return self.box(name).is_checked(), self.box(name).is_enabled()
+
+    @property
+    def phi(self) -> float:
+        return float(self.part("cfg_rescale").locator("input[type=number]").input_value())
+
+    def set_number(self, selector: str, value: float) -> None:
+        field = self.page.locator(f"{selector} input[type=number]")
+        field.fill(str(value))
+        field.press("Tab")
+        self.settle()
+
+    def set_phi(self, value: float) -> None:
+        self.set_number(f"#{self.id('cfg_rescale')}", value)
+
+    def set_steps(self, steps: int) -> None:
+        self.set_number(f"#{self.tab}_steps", steps)
+
+    def choose(self, selector: str, text: str) -> None:
+        """Pick an entry of a drop-down by its whole text."""
+        self.page.locator(f"{selector} input").first.click()
+        entries = self.page.locator(f"{selector} ul.options li")
+        entries.filter(has_text=text).filter(has=self.page.locator(f'xpath=self::*[@aria-label="{text}"]')).first.click()
+        self.settle()
+
+    def choose_sampler(self, name: str) -> None:
+        self.choose(f"#{self.tab}_sampling", name)
+
+    def choose_schedule_type(self, name: str) -> None:
+        self.choose(f"#{self.tab}_scheduler", name)
+
+    def choose_checkpoint(self, name: str) -> None:
+        self.choose("#setting_sd_model_checkpoint", name)
+        self.page.wait_for_timeout(600)
+        self.settle()
+
+    @property
+    def status(self) -> str:
+        return str(self.part("status").inner_text())
+
+    def wait_for_status(self, text: str) -> None:
+        self.page.wait_for_function(
+            "([id, text]) => document.getElementById(id).innerText.includes(text)", arg=[self.id("status"), text]
+        )
+
+    @property
+    def captions(self) -> list[str]:
+        """What the preview says in words: ours, the WebUI's."""
+        return list(self.part("preview").locator("figcaption li").all_inner_texts())
+
+    @property
+    def dots(self) -> tuple[int, int]:
+        """How many levels are drawn: ours, the WebUI's."""
+        drawn = self.part("preview").locator("svg")
+        ours, host = (drawn.locator(f".zsnr-{side} circle:not(.zsnr-start)").count() for side in ("ours", "host"))
+        return ours, host
+
+    def screenshot(self, name: str) -> Path:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        path = SCREENSHOTS / f"{name}.png"
+        self.page.screenshot(path=path, full_page=True)
+        return path
+
+    def close(self) -> None:
+        self.page.close()

@@ -1,0 +1,60 @@
+"""The panel in Chromium, on a small gradio page of the WebUI's version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import panel_page
+from tests.page_cases import *  # noqa: F403 - the cases are the tests
+from tests.webui import page
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    with panel_page.browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def checkpoints() -> dict[str, str]:
+    from tests.webui.host_double import checkpoints
+
+    return {role: f"{role}.safetensors" for role in checkpoints.ROLES}
+
+
+@pytest.fixture
+def open_page(chromium, driver, checkpoints) -> Iterator[object]:
+    """Opens pages of one served page; they are closed at the end, and the double with them."""
+    from modules import sd_models, shared
+
+    shared.opts.set("sd_model_checkpoint", checkpoints["epsilon"])
+    sd_models.reload_model_weights()
+    demo = page.build(list(checkpoints.values()))
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, show_error=True, show_api=False)
+    opened: list[PanelPage] = []
+
+    def open_one(**options) -> PanelPage:
+        opened.append(PanelPage(chromium, url.rstrip("/"), **options))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.close()
+    demo.close()
+
+
+class PanelPage(panel_page.PanelPage):
+    """The scripts of the page: gradio 3 has no place for them, so they are put in as it loads."""
+
+    def __init__(self, chromium, url: str, without: str = "nothing", **options):
+        self.scripts = [path for path in (page.HOST_SCRIPT, page.OUR_SCRIPT) if without not in path.as_posix()]
+        super().__init__(chromium, url, **options)
+
+    def load(self) -> None:
+        self.page.goto(f"{self.url}/?__theme={self.theme}", wait_until="domcontentloaded")
+        for script in self.scripts:
+            self.page.add_script_tag(path=script)
+        self.page.wait_for_selector("#script_txt2img_zero_terminal_snr_enabled .label-wrap input", state="attached")
+        self.settle()
