@@ -6,7 +6,7 @@
  * The numbers come with the page's answers, in the figure's data-levels; here they are only drawn. What they say stands
  * below the drawing in words, so that nothing is lost where this script does not run.
  */
-const zeroTerminalSnr = (() => {
+(() => {
     const SVG = "http://www.w3.org/2000/svg";
     const HEIGHT = 180;
     const MARGIN = {left: 44, right: 16, top: 14, bottom: 34};
@@ -109,5 +109,4 @@ const zeroTerminalSnr = (() => {
     onUiLoaded(start);
     // Another checkpoint is a changed option, and so are the settings of our page.
     onOptionsChanged(refresh);
-    return {refresh};
 })();

@@ -56,6 +56,9 @@ class PanelPage:
 
     def load(self) -> None:
         self.page.goto(f"{self.url}/?__theme={self.theme}", wait_until="domcontentloaded")
+        self.wait_until_loaded()
+
+    def wait_until_loaded(self) -> None:
         self.page.wait_for_selector("#txt2img_prompt textarea", timeout=60_000)
         self.page.wait_for_function("window.gradio_config !== undefined")
         self.page.wait_for_selector(f"#{self.id('enabled')} .label-wrap input", state="attached")

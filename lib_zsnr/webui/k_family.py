@@ -7,6 +7,7 @@ import inspect
 from contextlib import ExitStack
 from typing import Any, Callable
 
+import torch
 from modules import shared
 from torch import Tensor
 
@@ -46,25 +47,36 @@ def _levels(sampler: Any, spaced: Callable[[Tensor, int], Tensor], p: Any, steps
     return sigmas[[*range(steps), -1]] if discard else sigmas
 
 
+def restart_counts(steps: int) -> tuple[int, int]:
+    """The host's rule for Restart: how many steps go into one restart, and how often that happens."""
+    if steps < 20:
+        return 0, 0
+    return (9, 1) if steps < 36 else (steps // 4, 2)
+
+
+def restart_levels(table: Tensor, sigmas: Tensor) -> Tensor:
+    """The levels that Restart goes down on first, trailing, without the 0; below 20 steps the given ones."""
+    steps = len(sigmas) - 1
+    again, times = restart_counts(steps)
+    if not times:
+        return sigmas[:-1]
+    start = int((table.cpu() - sigmas[0].cpu()).abs().argmin())
+    main = min(steps - again * times, start + 1)
+    return table[trailing_timesteps(main, start + 1).to(table.device)].to(sigmas)
+
+
 def _restart(func: Callable[..., Tensor], table: Tensor) -> Callable[..., Tensor]:
     """Restart keeps trailing levels: without an explicit list it would put Karras ones in their place.
 
-    The counts follow the host's rule (from 20 steps on 9 of them go into one restart, from 36 on two times a
-    quarter); the restart climbs from the lowest level to sigma 2, and the others are trailing.
+    The restart climbs from the lowest level to sigma 2, as the host's does.
     """
 
     @functools.wraps(func)
     def restart(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
-        steps = len(sigmas) - 1
-        if steps < 20:
-            return func(model, x, sigmas=sigmas, restart_list={}, **kwargs)
-        again, times = (9, 1) if steps < 36 else (steps // 4, 2)
-        start = int((table.cpu() - sigmas[0].cpu()).abs().argmin())
-        main = min(steps - again * times, start + 1)
-        levels = table[trailing_timesteps(main, start + 1).to(table.device)].to(sigmas)
-        sigmas = sigmas.new_zeros(main + 1)
-        sigmas[:-1] = levels
-        return func(model, x, sigmas=sigmas, restart_list={levels[-1].item(): [again + 1, times, 2]}, **kwargs)
+        again, times = restart_counts(len(sigmas) - 1)
+        levels = restart_levels(table, sigmas)
+        restart_list = {levels[-1].item(): [again + 1, times, 2]} if times else {}
+        return func(model, x, sigmas=torch.cat([levels, sigmas.new_zeros(1)]), restart_list=restart_list, **kwargs)
 
     return restart
 

@@ -14,6 +14,7 @@ from lib_zsnr.settings import FIELD_BY_NAME, TITLE, Settings, SettingsError
 log = logging.getLogger("zero_terminal_snr")
 
 SECTION = ("zero_terminal_snr", TITLE)
+CATEGORY = "sd"  # "Stable Diffusion", as the host calls this part of its settings
 # Component and its arguments, for a row: the page's components are made where gradio is known.
 MakeComponent = Callable[[Preference], tuple[Any, dict[str, Any]]]
 
@@ -24,7 +25,7 @@ def register_page(component: MakeComponent) -> None:
     def add_rows() -> None:
         for row in PREFERENCES:
             kind, arguments = component(row)
-            option = shared.OptionInfo(row.default, row.label, kind, arguments, section=SECTION)
+            option = shared.OptionInfo(row.default, row.label, kind, arguments, section=SECTION, category_id=CATEGORY)
             shared.opts.add_option(row.key, option.info(row.info) if row.info else option)
 
     script_callbacks.on_ui_settings(add_rows)

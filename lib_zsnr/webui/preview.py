@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from k_diffusion.sampling import get_sigmas_karras
 from modules import sd_models, sd_samplers, sd_samplers_common, sd_samplers_timesteps_impl, shared
 from torch import Tensor
 
@@ -19,7 +20,8 @@ from lib_zsnr.core.spacing import interpolate_log, trailing_tail
 from lib_zsnr.facts import Sampler
 from lib_zsnr.plan import Plan, flow_refusal, make_plan
 from lib_zsnr.settings import TITLE, Settings, SettingsError
-from lib_zsnr.webui import attach
+from lib_zsnr.spacing_choice import CHOOSE_THEIR_OWN_LEVELS
+from lib_zsnr.webui import attach, k_family
 from lib_zsnr.webui.model import HOST_OPTION, read_model
 from lib_zsnr.words import words
 
@@ -99,8 +101,24 @@ def _visited(sampler: Any, p: SimpleNamespace, plan: Plan | None) -> dict[str, A
         timesteps = _timesteps(sampler, p, plan, steps, t_enc)
         return _described(timesteps, sigmas_from_alphas_cumprod(_at(sampler.model_wrap_cfg.alphas, timesteps)))
     sigmas = sampler.get_sigmas(p, steps)
-    sigmas = sigmas[steps - t_enc - 1 : -1] if t_enc is not None else sigmas[:-1]
+    sigmas = _own_levels(sampler, plan, sigmas if t_enc is None else sigmas[steps - t_enc - 1 :])
     return _described(sampler.model_wrap.sigma_to_t(sigmas.to(sampler.model_wrap.sigmas), quantize=False), sigmas)
+
+
+def _own_levels(sampler: Any, plan: Plan | None, sigmas: Tensor) -> Tensor:
+    """The levels without the last 0, of samplers that make others of the given ones too."""
+    table, name = sampler.model_wrap.sigmas, sampler.config.name
+    if name in CHOOSE_THEIR_OWN_LEVELS:
+        # Where they go in between is their own affair, and not known before they run.
+        lowest = table[0] if plan is not None and plan.active else sigmas[-2]
+        return torch.stack([sigmas[0].to(table), lowest.to(table)])
+    again, times = k_family.restart_counts(len(sigmas) - 1)
+    if name != "Restart" or not times:
+        return sigmas[:-1]
+    if plan is not None and plan.trailing:
+        return k_family.restart_levels(table, sigmas)
+    main = len(sigmas) - 1 - again * times
+    return get_sigmas_karras(main, sigmas[-2].item(), sigmas[0].item())[:-1]
 
 
 def _timesteps(sampler: Any, p: SimpleNamespace, plan: Plan | None, steps: int, t_enc: int | None) -> Tensor:

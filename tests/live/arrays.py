@@ -19,6 +19,11 @@ def from_json(value: dict[str, Any]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(value["data"]), dtype=np.float32).reshape(value["shape"])
 
 
+def png_bytes(text: str) -> bytes:
+    """The file itself, with the infotext in it."""
+    return base64.b64decode(text)
+
+
 def picture(text: str) -> np.ndarray:
     """The pixels of a base64 PNG as uint8 [H, W, 3]."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB"))

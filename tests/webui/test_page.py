@@ -52,8 +52,7 @@ class PanelPage(panel_page.PanelPage):
         self.scripts = [path for path in (page.HOST_SCRIPT, page.OUR_SCRIPT) if without not in path.as_posix()]
         super().__init__(chromium, url, **options)
 
-    def load(self) -> None:
-        self.page.goto(f"{self.url}/?__theme={self.theme}", wait_until="domcontentloaded")
+    def wait_until_loaded(self) -> None:
         for script in self.scripts:
             self.page.add_script_tag(path=script)
         self.page.wait_for_selector("#script_txt2img_zero_terminal_snr_enabled .label-wrap input", state="attached")

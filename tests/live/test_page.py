@@ -1,0 +1,195 @@
+"""The panel in the page of the real WebUI: the shared cases, and what only the whole WebUI can show."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live import arrays
+from tests.page_cases import *  # noqa: F403 - the cases are the tests
+from tests.panel_page import PanelPage, browser
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def checkpoints(driver) -> dict[str, str]:
+    return driver.checkpoints()
+
+
+@pytest.fixture
+def open_page(chromium, webui, driver, checkpoints) -> Iterator[object]:
+    opened: list[PanelPage] = []
+    driver._set_options({"sd_model_checkpoint": checkpoints["epsilon"]})
+    errors_before = _errors(webui)
+
+    def open_one(**options) -> PanelPage:
+        opened.append(PanelPage(chromium, webui.url, **options))
+        return opened[-1]
+
+    yield open_one
+    for page in opened:
+        page.close()
+    assert _errors(webui) == errors_before
+
+
+def _errors(webui) -> list[str]:
+    """What the WebUI printed of failures; of events of the page it prints a traceback and goes on."""
+    return [line for line in webui.log_text().splitlines() if line.startswith(("***", "Traceback"))]
+
+
+def generate(panel) -> str:
+    """Press Generate, wait for the picture, and return its infotext."""
+    written = panel.page.locator(f"#html_info_{panel.tab}").first
+    before = written.inner_text()
+    panel.page.locator(f"#{panel.tab}_generate").click()
+    panel.page.wait_for_function(
+        "([id, before]) => { const now = document.getElementById(id).innerText; return now && now !== before }",
+        arg=[f"html_info_{panel.tab}", before],
+        timeout=120_000,
+    )
+    panel.settle()
+    return str(written.inner_text())
+
+
+def make_small(panel) -> None:
+    for name, value in (("width", 64), ("height", 64), ("steps", 4)):
+        panel.set_number(f"#{panel.tab}_{name}", value)
+
+
+def test_generate_with_the_panel_and_the_same_without(open_page, driver):
+    panel = open_page()
+    make_small(panel)
+    panel.set_number("#txt2img_seed", 7)
+    plain = generate(panel)
+    assert "ZSNR" not in plain
+    panel.press_label()
+    panel.set_phi(0.45)
+    ours = generate(panel)
+    assert "ZSNR enabled: True" in ours
+    assert "ZSNR CFG rescale: 0.45" in ours
+
+
+def reload_ui(panel) -> None:
+    """Press Reload UI, and wait until the page has loaded itself again, which it does when the WebUI is there."""
+    panel.page.evaluate("window.before = true")
+    panel.page.get_by_role("link", name="Reload UI").click()
+    panel.page.wait_for_function("window.before === undefined", timeout=60_000)
+    panel.wait_until_loaded()
+    # Asked too soon, the WebUI stops: "Cannot add middleware after an application has started".
+    panel.page.wait_for_timeout(2000)
+
+
+def test_it_all_works_after_reload_ui_twice(open_page, driver):
+    panel = open_page()
+    for _ in range(2):
+        reload_ui(panel)
+        panel.press_label()
+        panel.set_steps(11)
+        assert panel.dots == (11, 11)
+        panel.press_label()
+    assert [name for name in _grid_axes(panel) if "[ZSNR]" in name] == [
+        "[ZSNR] CFG rescale",
+        "[ZSNR] Zero-terminal-SNR noise schedule",
+        "[ZSNR] Trailing spacing",
+        "[ZSNR] v-prediction",
+    ]
+    panel.press_label()
+    make_small(panel)
+    assert "ZSNR enabled: True" in generate(panel)
+
+
+def _grid_axes(panel) -> list[str]:
+    panel.choose("#script_list", "X/Y/Z plot")
+    panel.page.locator("#script_txt2img_xyz_plot_x_type input").first.click()
+    names = panel.page.locator("#script_txt2img_xyz_plot_x_type ul.options li").all_inner_texts()
+    panel.page.keyboard.press("Escape")
+    panel.choose("#script_list", "None")
+    return [name.replace("✓", "").strip() for name in names]
+
+
+def test_a_grid_over_phi_with_its_labels(driver):
+    result = driver.client.post(
+        "/sdapi/v1/txt2img",
+        json={
+            "prompt": "a lamp", "seed": 1, "steps": 3, "width": 64, "height": 64, "script_name": "x/y/z plot",
+            "script_args": _grid_args(driver, "[ZSNR] CFG rescale", "0, 0.5, 1"),
+        },
+    )  # fmt: skip
+    assert result.status_code == 200, result.text
+    texts = json.loads(result.json()["info"])["infotexts"]
+    assert [re.findall(r"ZSNR CFG rescale: ([\d.]+)", text) for text in texts[1:]] == [["0"], ["0.5"], ["1"]]
+    grid = arrays.picture(result.json()["images"][0])
+    assert grid.shape[0] > 64, "the labels stand above the pictures"
+
+
+def _grid_args(driver, axis: str, values: str) -> list[object]:
+    """The plot's arguments, with the axis found by its label in the plot's own list."""
+    scripts = driver._get("/sdapi/v1/script-info")
+    plot = next(script for script in scripts if script["name"] == "x/y/z plot" and not script["is_img2img"])
+    axes = next(argument["choices"] for argument in plot["args"] if argument["label"] == "X type")
+    args = [argument["value"] for argument in plot["args"]]
+    args[0], args[1] = axes.index(axis), values
+    args[3] = args[6] = axes.index("Nothing")
+    return args
+
+
+def test_png_info_sends_every_value_back(open_page, driver, tmp_path):
+    panel = open_page()
+    made = driver.client.post(
+        "/sdapi/v1/txt2img",
+        json={
+            "prompt": "a lamp", "seed": 1, "steps": 4, "width": 64, "height": 64,
+            "alwayson_scripts": {"Zero Terminal SNR": {"args": [True, False, False, False, False, 0.25]}},
+        },
+    )  # fmt: skip
+    path = tmp_path / "made.png"
+    path.write_bytes(arrays.png_bytes(made.json()["images"][0]))
+    panel.page.locator("#tabs > .tab-nav button").get_by_text("PNG Info", exact=True).click()
+    panel.page.locator("#pnginfo_image input[type=file]").set_input_files(str(path))
+    panel.page.wait_for_function("document.getElementById('tab_pnginfo').innerText.includes('ZSNR CFG rescale')")
+    panel.page.get_by_role("button", name="Send to txt2img").last.click()
+    panel.settle()
+    panel.tab = "txt2img"
+    assert panel.is_on
+    for name in ("follow_checkpoint", "zero_terminal_snr", "trailing", "v_prediction"):
+        assert panel.state(name) == (False, True)
+    assert panel.phi == 0.25
+
+
+def test_the_settings_page_is_saved_and_reaches_a_panel_that_was_opened_before(open_page, driver):
+    panel = open_page()
+    panel.page.locator("#tabs > .tab-nav button").get_by_text("Settings", exact=True).click()
+    panel.page.locator("#settings .tab-nav button").get_by_text("Zero Terminal SNR", exact=True).click()
+    panel.screenshot("settings-page")
+    panel.set_number("#setting_zsnr_cfg_rescale", 0.35)
+    panel.page.locator("#settings_submit").click()
+    panel.page.wait_for_function(
+        "document.getElementById('tab_settings').innerText.includes('settings changed')", timeout=30_000
+    )
+    try:
+        assert driver._get("/sdapi/v1/options")["zsnr_cfg_rescale"] == 0.35
+        reload_ui(panel)
+        assert panel.phi == 0.35
+    finally:
+        driver._set_options({"zsnr_cfg_rescale": 0.7})
+    reload_ui(panel)
+    assert panel.phi == 0.7
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_screenshots_of_both_tabs(open_page, checkpoints, theme):
+    panel = open_page(theme=theme)
+    for tab in ("txt2img", "img2img"):
+        panel.go_to(tab)
+        panel.press_label()
+        assert panel.screenshot(f"{tab}-{theme}").stat().st_size > 10_000
