@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3.11 python3.10 python3.12 python3; do \
 RUN = $(VENV)/bin/python
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench screenshots clean
 
 demo: $(READY)
 	$(RUN) -m lib_zsnr.demo --out $(OUT) $(if $(ALL),--all)
@@ -23,6 +23,11 @@ test: $(READY)
 lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(VENV)/bin/oxlint --deny-warnings javascript tests/webui
+
+# The README's pictures of the panel; needs a real WebUI (ZSNR_WEBUI) and Chromium.
+screenshots: $(READY)
+	$(RUN) -m tests.live.screenshots
 
 bench: $(READY)
 	$(RUN) -m tests.bench

@@ -57,8 +57,9 @@ def choose_spacing(settings: Settings, sampler: Sampler, zero: bool, warnings: l
     if zero and sampler.steps < needed and settings.schedule_type_policy != "trailing":
         warnings.append(
             words(
-                "Trailing spacing was left out: with fewer than {needed} steps {name} decides brightness worse by it "
-                "than the WebUI does by itself. Karras levels from 22 down were used instead, after the pure noise.",
+                "Trailing spacing was left out: {name} decides brightness worse by it than the WebUI does by itself, "
+                "unless it makes at least as many steps as {needed}. Karras levels from 22 down were used instead, "
+                "after the pure noise.",
                 needed=needed,
                 name=sampler.name,
             )

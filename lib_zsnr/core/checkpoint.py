@@ -20,11 +20,9 @@ Prediction = Literal["epsilon", "v", "edm", "unknown"]
 _Words = Mapping[str, Prediction]
 _Answer = TypeVar("_Answer")
 
-MAX_YAML_BYTES = 65_536
-"""Longest yaml that is read: nine times the longest config of Stability-AI/generative-models (sv4d2, 6,936 bytes)."""
+MAX_YAML_BYTES = 65_536  # nine times the longest config of Stability-AI/generative-models (sv4d2, 6,936 bytes)
 
-CACHED_CHECKPOINTS = 64
-"""Results kept, a few hundred bytes each; one request uses two or three checkpoints."""
+CACHED_CHECKPOINTS = 64  # results of a few hundred bytes each; one request uses two or three checkpoints
 
 # The names that ComfyUI (comfy/supported_models.py, class SDXL) and reForge look for.
 _EDM_PREFIX, _EDM_MARKERS, _V_MARKER, _ZERO_SNR_MARKER = "edm_vpred.", ("edm_mean", "edm_std"), "v_pred", "ztsnr"
@@ -35,7 +33,7 @@ _EDM_PREFIX, _EDM_MARKERS, _V_MARKER, _ZERO_SNR_MARKER = "edm_vpred.", ("edm_mea
 _V_ZERO_SNR = "v_zsnr"
 _WORDS: _Words = {"v": "v", "v_prediction": "v", _V_ZERO_SNR: "v", "epsilon": "epsilon", "eps": "epsilon"}
 
-# "True", "False": str() of a bool, as sd-scripts writes it. The others are how yaml 1.1 may spell the two.
+# "True", "False": str() of a bool, as sd-scripts writes it. The others: how yaml 1.1 may spell them.
 _FLAGS: Mapping[str, bool] = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _V_FLAGS: _Words = {"true": "v", "false": "epsilon"}
 
@@ -57,8 +55,8 @@ class Traits:
     """What is known of a checkpoint.
 
     `zero_terminal_snr` is None where nothing says. Evidence is in plain words, "" where the answer is unknown.
-    `conflicts` are sentences: sources that disagree (the earlier one won), and statements that were not understood.
-    `problem` says what of the file, or of the yaml beside it, could not be read, and what to do; "" otherwise.
+    `conflicts`, in sentences: sources that disagree (the earlier one won), statements that were not understood.
+    `problem`: what of the file or its yaml could not be read, and what to do; "" otherwise.
     """
 
     prediction: Prediction = "unknown"
@@ -85,7 +83,8 @@ class _Statements:
         if word in known:
             said.append((known[word], words("{who} = {text}", who=who, text=text)))
         elif value is not None:
-            self.notes.append(f"The {who} is {shown(value)}, which is not a value known here; it was not used.")
+            note = "{who}, found to be {value}, is no value known here; it was not used."
+            self.notes.append(words(note, who=who, value=shown(value)))
 
 
 def read_traits(path: str | os.PathLike[str]) -> Traits:
@@ -95,8 +94,7 @@ def read_traits(path: str | os.PathLike[str]) -> Traits:
     the answers are unknown and `problem` says why.
     """
     name = os.fspath(path)
-    # Beside it as the WebUI finds it: find_checkpoint_config_near_filename in modules/sd_models_config.py.
-    sidecar = f"{os.path.splitext(name)[0]}.yaml"
+    sidecar = f"{os.path.splitext(name)[0]}.yaml"  # as the WebUI has it: find_checkpoint_config_near_filename
     try:
         info = os.stat(name)
         has_sidecar = os.path.isfile(sidecar)
@@ -189,11 +187,14 @@ def _hear_metadata(said: _Statements, metadata: Mapping[str, str]) -> None:
 def _settle(subject: str, said: Sequence[tuple[_Answer, str]], unknown: _Answer) -> tuple[_Answer, str, list[str]]:
     """The first answer, its evidence, and a sentence for each statement that differs."""
     first, evidence = said[0] if said else (unknown, "")
-    used = f"contradicts {evidence} ({first}), which is used."
-    return first, evidence, [f"{subject}: {who} ({answer}) {used}" for answer, who in said if answer != first]
+    text = "{subject}: {who} ({answer}) contradicts {used} ({first}), which is used."
+    named = {"subject": subject, "used": evidence, "first": first}
+    return first, evidence, [words(text, who=who, answer=answer, **named) for answer, who in said if answer != first]
 
 
 def _unread(path: str, found: str) -> str:
-    name = shown(os.path.basename(path))
-    now = "Nothing is taken from it; unless another source decides, the WebUI's own choice of the prediction type stays"
-    return f"{name} was not read: {found}. {now}. Replace or convert it, or set prediction type and zero SNR by hand."
+    text = (
+        "{name} was not read: {found}. Nothing is taken from it; unless another source decides, the WebUI's own choice "
+        "of the prediction type stays. Replace or convert it, or set prediction type and zero SNR by hand."
+    )
+    return words(text, name=shown(os.path.basename(path)), found=found)

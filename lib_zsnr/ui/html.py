@@ -38,18 +38,17 @@ def figure(view: View) -> str:
     if view.levels is None:
         return ""
     data = {side: {key: view.levels[side][key] for key in ("timesteps", "log_snr")} for side in ("ours", "host")}
-    captions = "".join(
-        f'<li class="zsnr-{side}">{_caption(words(name), view.levels[side])}</li>'
-        for side, name in (("ours", "This extension"), ("host", "The WebUI by itself"))
-    )
+    named = {"ours": words("This extension"), "host": words("The WebUI by itself")}
+    lines = (f'<li class="zsnr-{side}">{_caption(name, view.levels[side])}</li>' for side, name in named.items())
     numbers = escape(json.dumps(data), quote=True)
-    return f'<figure class="zsnr-preview" data-levels="{numbers}"><figcaption><ul>{captions}</ul></figcaption></figure>'
+    captions = f"<figcaption><ul>{''.join(lines)}</ul></figcaption>"
+    return f'<figure class="zsnr-preview" data-levels="{numbers}">{captions}</figure>'
 
 
 def _caption(name: str, levels: Mapping[str, Any]) -> str:
     steps = len(levels["timesteps"])
     if not levels["above_normal"]:
         return sentence(words("{name}: {start}", name=name, start=levels["start"]))
-    text = "{name}: {start}; {above} of {steps} steps at noise levels that the normal schedule does not have"
-    above = levels["above_normal"]
-    return sentence(words(text, name=name, start=levels["start"], above=above, steps=steps))
+    text = "{name}: {start}. Steps at noise levels that the normal schedule does not have: {share}"
+    share = f"{levels['above_normal']}/{steps}"
+    return sentence(words(text, name=name, start=levels["start"], share=share))

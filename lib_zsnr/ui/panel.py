@@ -17,6 +17,7 @@ SLIDER_STEP = 0.05
 SWITCH = "enabled"
 ROWS = (("follow_checkpoint", "trailing"), ("zero_terminal_snr", "v_prediction"), ("cfg_rescale",))
 """The controls as they stand in the accordion; to the request they go in the order of the field table."""
+SAVE_LABEL, FORGET_LABEL = "Save for this checkpoint", "Forget"
 SAVE_TOOLTIP = "Keeps these switches for the loaded checkpoint and brings them back whenever it is followed."
 FORGET_TOOLTIP = "Removes what was saved for the loaded checkpoint."
 
@@ -50,8 +51,8 @@ def build(accordion: Callable[..., Any], element_id: Callable[[str], str], host:
                     made[name] = _control(FIELD_BY_NAME[name], element_id(name), host.default(name))
         figure = gr.HTML(elem_id=element_id("preview"), elem_classes=["zsnr-preview-box"])
         with gr.Row():
-            save = gr.Button("Save for this checkpoint", size="sm", elem_id=element_id("save_preset"))
-            forget = gr.Button("Forget", size="sm", elem_id=element_id("forget_preset"), interactive=False)
+            save = gr.Button(SAVE_LABEL, size="sm", elem_id=element_id("save_preset"))
+            forget = gr.Button(FORGET_LABEL, size="sm", elem_id=element_id("forget_preset"), interactive=False)
             save.webui_tooltip, forget.webui_tooltip = SAVE_TOOLTIP, FORGET_TOOLTIP
         message = gr.HTML(elem_id=element_id("preset_message"))
         # Pressed by our script in the page when another checkpoint is there.

@@ -183,10 +183,10 @@ class TestEvidence:
         metadata = {"modelspec.prediction_type": value, "ss_zero_terminal_snr": value}
         traits = read_traits(model(tmp_path, metadata=metadata, yaml=SD_YAML.format(f"parameterization: {['x0']}")))
         assert answers(traits) == ("unknown", None)
-        assert [note.split(" is ")[0] for note in traits.conflicts] == [
-            "The yaml model.params.parameterization",
-            "The metadata modelspec.prediction_type",
-            "The metadata ss_zero_terminal_snr",
+        assert [note.split(", found")[0] for note in traits.conflicts] == [
+            "yaml model.params.parameterization",
+            "metadata modelspec.prediction_type",
+            "metadata ss_zero_terminal_snr",
         ]
         assert all(note.isprintable() and len(note) < 300 for note in traits.conflicts)
 
