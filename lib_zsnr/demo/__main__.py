@@ -88,7 +88,7 @@ def _way(name: str) -> Way:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lib_zsnr.demo", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for demo.json and demo.png")
-    parser.add_argument("--all", action="store_true", help="all twelve samplers instead of three (some minutes)")
+    parser.add_argument("--all", action="store_true", help="all samplers instead of three (some minutes)")
     parser.add_argument("--steps", type=int, nargs="+", default=[10, 20, 50], help="step counts to measure")
     parser.add_argument("--samples", type=int, default=1024, help="pictures for each measurement")
     parser.add_argument("--seeds", type=int, default=3, help="repetitions with other noise")

@@ -105,20 +105,18 @@ class Denoiser:
         self._space: Space = "v" if model.predicts_v else "epsilon"
 
     def __call__(self, x: Tensor, sigma: Tensor, **extra: Any) -> Tensor:
-        uncond, cond = self._both(x, sigma)
+        if self._cfg == 1:
+            return self._clean(x, sigma, self._context[len(x) :])
+        uncond, cond = self._clean(x.repeat(2, 1, 1, 1), sigma.repeat(2), self._context).chunk(2)
         guided = uncond + self._cfg * (cond - uncond)
         return rescale_cfg(x, sigma, cond, guided, self._phi, self._space)
 
-    def _both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    def _clean(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
+        """The clean latents that the network predicts, without guidance."""
         level = sigma[:, None, None, None]
         total = torch.sqrt(level**2 + 1)
-        t = self.timestep(sigma[:1]).to(x).expand(2 * len(x))
-        given = (x / total).repeat(2, 1, 1, 1)
-        output = self._model.network(given, t, self._context).sample
-        empty, said = output.chunk(2)
-        if self._model.predicts_v:
-            return tuple(x / total**2 - out * (level / total) for out in (empty, said))
-        return tuple(x - out * level for out in (empty, said))
+        output = self._model.network(x / total, self.timestep(sigma[:1]).to(x).expand(len(x)), context).sample
+        return x / total**2 - output * (level / total) if self._model.predicts_v else x - output * level
 
     def timestep(self, sigma: Tensor) -> Tensor:
         """The timestep of one level `[1]`, a fraction between two of the table's."""
