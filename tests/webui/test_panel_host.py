@@ -1,0 +1,117 @@
+"""What the panel is told by the double of the host: locks, presets, notes, and nothing while it is off."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from lib_zsnr.settings import FIELDS
+from lib_zsnr.ui import html
+from lib_zsnr.view import View
+from lib_zsnr.words import words
+from tests.webui import host_double  # noqa: F401 - makes the next lines find the double
+
+from modules import scripts, sd_models, shared  # isort: skip
+
+REQUEST = {"sampling": "DPM++ 2M", "scheduler": "Automatic", "steps": 20}
+PRESET = {"zero_terminal_snr": True, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25}
+
+
+@pytest.fixture
+def host(driver):
+    """The panel's host with the epsilon checkpoint loaded."""
+    from lib_zsnr.webui.panel_host import WebuiPanelHost
+
+    load("epsilon")
+    return WebuiPanelHost()
+
+
+def load(role: str) -> None:
+    shared.opts.set("sd_model_checkpoint", f"{role}.safetensors")
+    sd_models.reload_model_weights()
+
+
+def values(**changes):
+    given = {field.name: field.default for field in FIELDS} | {"enabled": True} | changes
+    return [given[field.name] for field in FIELDS]
+
+
+def test_nothing_is_asked_while_the_box_is_off(host, monkeypatch):
+    monkeypatch.setattr("lib_zsnr.webui.preview.plan_for", lambda *_: pytest.fail("asked"))
+    assert host.view(values(enabled=False), REQUEST, "seen") == View(key="seen")
+
+
+def test_following_locks_and_not_following_does_not(host):
+    load("v_zsnr")
+    assert host.view(values(), REQUEST, "").locked == {"zero_terminal_snr": True, "v_prediction": True}
+    assert host.view(values(follow_checkpoint=False), REQUEST, "").locked == {}
+
+
+def test_a_preset_fills_the_panel_once_for_each_checkpoint(host):
+    host.save_preset(values(**PRESET))
+    first = host.view(values(), REQUEST, "another")
+    assert dict(first.filled) == PRESET
+    assert first.has_preset
+    # What the person then changes stays.
+    assert host.view(values(cfg_rescale=0.9), REQUEST, first.key).filled == {}
+    assert host.view(values(follow_checkpoint=False), REQUEST, "another").filled == {}
+    assert host.forget_preset() == "Forgotten for epsilon."
+    assert host.forget_preset() == "Nothing is saved for this checkpoint."
+
+
+def test_without_a_checkpoint_it_says_so(driver):
+    from lib_zsnr.webui.panel_host import WebuiPanelHost
+
+    host = WebuiPanelHost()
+    view = host.view(values(), REQUEST, "")
+    assert view.checkpoint == "No checkpoint is loaded yet."
+    assert view.levels is None
+    assert sd_models.model_data.sd_model is None
+    assert host.save_preset(values()) == "No checkpoint is loaded yet, so nothing was saved."
+
+
+def test_a_refusal_is_shown_before_generate_is_pressed(host):
+    load("v_zsnr")
+    view = host.view(values(), {**REQUEST, "sampling": "LCM"}, "")
+    assert "samples epsilon models only" in view.problem
+    assert "zsnr-problem" in html.status(view)
+
+
+def test_the_preview_can_be_switched_off(host):
+    shared.opts.set("zsnr_show_preview", False)
+    view = host.view(values(), REQUEST, "")
+    assert view.levels is None
+    assert view.locked
+    assert html.figure(view) == ""
+
+
+class TestADetailer:
+    NAMES = "dynamic_prompting,wildcards"
+
+    @pytest.fixture(autouse=True)
+    def installed(self, host, monkeypatch):
+        found = scripts.ScriptClassData(type("AfterDetailerScript", (), {}), "adetailer.py", "", SimpleNamespace())
+        monkeypatch.setattr(scripts, "scripts_data", [*scripts.scripts_data, found])
+        monkeypatch.setitem(shared.opts.data, "ad_script_names", self.NAMES)
+
+    def test_the_name_to_add_is_said(self, host):
+        assert any("Add zero_terminal_snr to its setting" in note for note in host.view(values(), REQUEST, "").notes)
+
+    def test_and_not_when_it_is_there(self, host, monkeypatch):
+        monkeypatch.setitem(shared.opts.data, "ad_script_names", f"{self.NAMES}, zero_terminal_snr")
+        assert host.view(values(), REQUEST, "").notes == ()
+
+
+def test_what_a_file_is_called_is_not_markup():
+    view = View(checkpoint=words("{name} \u2014 {x}", name="<img src=x onerror=alert(1)>", x="&"), notes=("<b>",))
+    shown = html.status(view)
+    assert "<img" not in shown
+    assert "<b>" not in shown
+    assert "&lt;img src=x" in shown
+
+
+def test_fixed_text_and_values_stand_apart():
+    shown = html.sentence(words("Saved for {name}.", name="a model"))
+    value = '<span class="zsnr-value" translate="no">a model</span>'
+    assert shown == f"<span>Saved for </span>{value}<span>.</span>"
