@@ -87,6 +87,16 @@ class LiveDriver:
         finally:
             self._set_options(before)
 
+    def load_checkpoint(self, role: str) -> None:
+        """Have the checkpoint loaded, and chosen in the page's drop-down.
+
+        By way of another: after a request that overrode the checkpoint the WebUI keeps that one loaded, while the
+        setting is the old one again, and a setting that does not change loads nothing.
+        """
+        names = self.checkpoints()
+        for name in ("v_metadata", role):
+            self._set_options({"sd_model_checkpoint": names[name]})
+
     def _set_options(self, values: dict[str, Any]) -> None:
         answer = self.client.post("/sdapi/v1/options", json=values)
         assert answer.status_code == 200, answer.text

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live import arrays
+from tests.live.server import Server
 from tests.page_cases import *  # noqa: F403 - the cases are the tests
 from tests.panel_page import PanelPage, browser
 
@@ -29,7 +30,7 @@ def checkpoints(driver) -> dict[str, str]:
 @pytest.fixture
 def open_page(chromium, webui, driver, checkpoints) -> Iterator[object]:
     opened: list[PanelPage] = []
-    driver._set_options({"sd_model_checkpoint": checkpoints["epsilon"]})
+    driver.load_checkpoint("epsilon")
     errors_before = _errors(webui)
 
     def open_one(**options) -> PanelPage:
@@ -164,6 +165,49 @@ def test_png_info_sends_every_value_back(open_page, driver, tmp_path):
     for name in ("follow_checkpoint", "zero_terminal_snr", "trailing", "v_prediction"):
         assert panel.state(name) == (False, True)
     assert panel.phi == 0.25
+
+
+def test_send_to_img2img_carries_the_panel(open_page, driver):
+    panel = open_page()
+    make_small(panel)
+    panel.press_label()
+    panel.set_phi(0.55)
+    panel.tick("trailing", False)
+    generate(panel)
+    panel.page.locator("#txt2img_send_to_img2img").click()
+    panel.settle()
+    panel.tab = "img2img"
+    assert panel.is_on
+    assert (panel.phi, panel.state("trailing")) == (0.55, (False, True))
+
+
+def test_pasted_parameters_without_ours_switch_the_panel_off(open_page, driver):
+    panel = open_page()
+    panel.press_label()
+    text = "a cat\nSteps: 5, Sampler: Euler, CFG scale: 7, Seed: 3, Size: 64x64"
+    panel.page.locator("#txt2img_prompt textarea").fill(text)
+    panel.page.locator("#txt2img_tools #paste, #paste").first.click()
+    panel.settle()
+    assert not panel.is_on
+    panel.page.locator("#txt2img_prompt textarea").fill(f"{text}, CFG Rescale phi: 0.4")
+    panel.page.locator("#txt2img_tools #paste, #paste").first.click()
+    panel.settle()
+    assert (panel.is_on, panel.phi, panel.state("trailing")[0]) == (True, 0.4, False)
+
+
+def test_the_panel_in_another_language(chromium, host, checkpoint_folder, tmp_path):
+    settings = {"localization": "zh_TW", "sd_model_checkpoint": "v_zsnr.safetensors"}
+    with Server(*host, checkpoint_folder, tmp_path, settings=settings) as server:
+        panel = PanelPage(chromium, server.url)
+        panel.press_label()
+        panel.wait_for_status("v 預測")
+        shown = panel.part("enabled").inner_text()
+        for text in ("跟隨模型檔案", "零終端信噪比雜訊排程", "為此模型保存", "從純雜訊開始", "標記張量", "時間步"):
+            assert text in shown, shown
+        assert panel.part("follow_checkpoint").get_attribute("title").startswith("從模型檔案讀出")
+        panel.screenshot("panel-zh_TW")
+        assert panel.troubles == []
+        panel.close()
 
 
 def test_the_settings_page_is_saved_and_reaches_a_panel_that_was_opened_before(open_page, driver):

@@ -28,7 +28,7 @@ def examples(language: str) -> str:
 @pytest.fixture
 def loaded(driver):
     """The v_zsnr checkpoint is loaded."""
-    driver._set_options({"sd_model_checkpoint": driver.checkpoints()["v_zsnr"]})
+    driver.load_checkpoint("v_zsnr")
     return driver
 
 

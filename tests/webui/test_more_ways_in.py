@@ -80,7 +80,7 @@ class TestPresets:
         other = made(driver.txt2img(**{**on(driver, "v_metadata", steps=3), "zsnr": {"enabled": True}}))
         assert "ZSNR schedule: True" in other.infotext
         made(driver.txt2img(**{**on(driver, steps=1), "zsnr": [False]}))
-        assert "Your preset" in saved.describe(saved.loaded())
+        assert "your preset" in saved.describe(saved.loaded())
         assert saved.forget_preset(saved.loaded())
         again = made(driver.txt2img(**{**on(driver, steps=3), "zsnr": {"enabled": True}}))
         assert "ZSNR schedule: True" in again.infotext
