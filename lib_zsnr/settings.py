@@ -90,13 +90,20 @@ FIELDS = (
         "Takes back the overexposure that a high CFG scale brings: 0 does nothing, 0.7 is the paper's choice.",
         allowed="a number from 0 to 1",
     ),
+    Field(
+        "bridge",
+        "Bridge spacing",
+        "ZSNR bridge",
+        False,
+        "With few steps: decides brightness better than trailing. For the zero-terminal-SNR schedule.",
+    ),
 )
 FIELD_BY_NAME = {field.name: field for field in FIELDS}
 
 FOLLOWED = frozenset({"zero_terminal_snr", "v_prediction"})
 """What following the checkpoint decides: what the model was trained for. The rest is taste."""
 
-PRESET_FIELDS = ("zero_terminal_snr", "trailing", "v_prediction", "cfg_rescale")
+PRESET_FIELDS = ("zero_terminal_snr", "trailing", "v_prediction", "cfg_rescale", "bridge")
 """What a preset holds for a checkpoint."""
 
 
@@ -115,6 +122,7 @@ class Settings:
     trailing: bool = True
     v_prediction: bool = False
     cfg_rescale: float = 0.7
+    bridge: bool = False
     rescale_space: RescaleSpace = "v"
     schedule_type_policy: ScheduleTypePolicy = "plan"
     explicit: frozenset[str] = frozenset()

@@ -19,7 +19,7 @@ SIGMAS = schedule.sigmas_from_alphas_cumprod(
     schedule.rescale_zero_terminal_snr(schedule.scaled_linear_alphas_cumprod())
 ).tolist()
 
-# enabled, follow_checkpoint, zero_terminal_snr, trailing, v_prediction, cfg_rescale
+# enabled, follow_checkpoint, zero_terminal_snr, trailing, v_prediction, cfg_rescale (bridge is left to its default)
 ON = [True, True, False, True, False, 0.7]
 TIMESTEPS_FAMILY = ["DDIM", "DDIM CFG++", "PLMS", "UniPC"]
 ONE_CALL_A_STEP = ["Euler", "Euler a", "DPM++ 2M", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "LMS"]
@@ -39,6 +39,12 @@ def made(result: Result) -> Result:
     assert result.status == 200, result.error
     assert all(np.isfinite(latents).all() for latents in result.latents)
     return result
+
+
+def bridge(steps: int) -> list[float]:
+    """The terminal sigma, then from 4 times the steps down by Karras' equation 5 with rho 3."""
+    ramp = (4 * steps) ** (1 / 3) + np.linspace(0, 1, steps - 1) * (SIGMAS[0] ** (1 / 3) - (4 * steps) ** (1 / 3))
+    return [SIGMAS[999], *ramp**3]
 
 
 def trailing(steps: int) -> list[int]:
@@ -68,12 +74,30 @@ class SharedCases:
         np.testing.assert_allclose(result.timesteps, trailing(12), atol=0.5)
 
     def test_euler_a_with_few_steps_departs_from_trailing_and_says_so(self, driver: Driver):
-        """Trailing is worse than the WebUI's default there: Karras from 22 on, after the terminal level."""
+        """Trailing is worse than the WebUI's default there: the bridge, from 40 on after the terminal level."""
         result = made(driver.txt2img(sampler_name="Euler a", **on(driver, steps=10)))
-        ramp = 22 ** (1 / 7) + np.linspace(0, 1, 9) * (SIGMAS[0] ** (1 / 7) - 22 ** (1 / 7))
-        np.testing.assert_allclose(result.levels, [SIGMAS[999], *ramp**7], rtol=1e-3)
+        np.testing.assert_allclose(result.levels, bridge(10), rtol=1e-3)
         assert "Euler a" in result.infotext
         assert "Euler a" in result.comments
+
+    @pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M", "LMS", "DPM++ SDE"])
+    @pytest.mark.parametrize("steps", [6, 10, 20])
+    def test_the_bridge_when_asked_for(self, driver: Driver, sampler: str, steps: int):
+        request = on(driver, steps=steps)
+        request["zsnr"] = {"enabled": True, "bridge": True}
+        result = made(driver.txt2img(sampler_name=sampler, **request))
+        visited = [level for level in result.levels if np.isclose(level, bridge(steps), rtol=1e-3).any()]
+        np.testing.assert_allclose(sorted(set(visited), reverse=True), bridge(steps), rtol=1e-3)
+        assert "ZSNR bridge: True" in result.infotext
+
+    @pytest.mark.parametrize(("sampler", "role"), [("DDIM", "v_zsnr"), ("Euler", "epsilon")])
+    def test_the_bridge_where_it_cannot_be_is_trailing_with_a_word(self, driver: Driver, sampler: str, role: str):
+        request = on(driver, role, steps=10)
+        request["zsnr"] = {"enabled": True, "bridge": True}
+        result = made(driver.txt2img(sampler_name=sampler, **request))
+        assert result.timesteps == pytest.approx(trailing(10), abs=0.5)
+        assert "Bridge spacing was left out" in result.comments
+        assert 'ZSNR bridge: "asked for' in result.infotext
 
     @pytest.mark.parametrize("sampler", DISCARDING)
     def test_discarding_samplers_drop_the_last_but_one(self, driver: Driver, sampler: str):

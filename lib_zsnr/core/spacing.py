@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
 
-# Where the bridged levels go on after the terminal one. Chosen on the exact model of lib_zsnr/demo, where trailing's
-# own second level (18 at 10 steps) is low for most solvers and 40 is high for DPM++ 2M SDE Heun: at 10 steps
-# the brightness errors by trailing and by the bridge are .141 and .103 (Euler a), .087 and .029 (DPM++ 2M SDE), .075
-# and .052 (DPM++ 2M SDE Heun).
-BRIDGE_TOP = 22.0
-_KARRAS_RHO = 7.0
+
+@dataclass(frozen=True)
+class Bridge:
+    """The shape of the bridged levels: where they go on after the terminal one, and how they fall from there.
+
+    Found on the exact model of lib_zsnr/demo. The one step down to the top errs the more the lower it lands, the steps
+    below err the more the further they are apart: so the best top rises with the number of steps (for DPM++ 2M it is 40
+    at 10 steps, 60 at 15, 80 at 20 to 25). Karras' own rho is 7, which spends more steps on the end; 3 decides
+    brightness better with every solver but DPM++ 2M, for which the two are alike.
+    """
+
+    top_per_step: float = 4.0
+    rho: float = 3.0
+
+
+USUAL_BRIDGE = Bridge()
 
 
 def trailing_timesteps(steps: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:
@@ -54,20 +66,21 @@ def trailing_sigmas(sigmas: Tensor, steps: int) -> Tensor:
     return levels
 
 
-def bridged_sigmas(sigmas: Tensor, steps: int) -> Tensor:
-    """The terminal level, then BRIDGE_TOP and on down by Karras et al. 2022 (equation 5, rho 7), then 0.
+def bridged_sigmas(sigmas: Tensor, steps: int, bridge: Bridge = USUAL_BRIDGE) -> Tensor:
+    """The terminal level, then `top_per_step` times `steps` and on down by Karras et al. 2022 (equation 5), then 0.
 
-    For solvers that decide brightness badly over trailing's jump from sigma 4519 to 18 at once. sigmas: the model's
+    With few steps trailing jumps from sigma 4519 to 18 at once, and brightness is decided there. sigmas: the model's
     table `[T]`, rising. Returns `[steps + 1]`, strictly falling, in the table's dtype.
     Raises ValueError for fewer steps than 1.
     """
     if steps < 1:
         msg = f"bridged spacing got {steps} steps; allowed are 1 and more"
         raise ValueError(msg)
-    top, bottom = min(BRIDGE_TOP, sigmas[-2].item()), sigmas[0].item()
+    # With very many steps the ramp begins at the table's last level but one.
+    top, bottom = min(bridge.top_per_step * steps, sigmas[-2].item()), sigmas[0].item()
     ramp = torch.linspace(0, 1, max(steps - 1, 0), dtype=torch.float64, device="cpu")
-    roots = top ** (1 / _KARRAS_RHO) + ramp * (bottom ** (1 / _KARRAS_RHO) - top ** (1 / _KARRAS_RHO))
-    below = (roots**_KARRAS_RHO).to(sigmas)
+    roots = top ** (1 / bridge.rho) + ramp * (bottom ** (1 / bridge.rho) - top ** (1 / bridge.rho))
+    below = (roots**bridge.rho).to(sigmas)
     return torch.cat([sigmas[-1:], below, sigmas.new_zeros(1)])
 
 

@@ -15,7 +15,12 @@ from lib_zsnr.view import PanelHost
 # CFG rescale is felt in steps of about this size.
 SLIDER_STEP = 0.05
 SWITCH = "enabled"
-ROWS = (("follow_checkpoint", "trailing"), ("zero_terminal_snr", "v_prediction"), ("cfg_rescale",))
+ROWS = (
+    ("follow_checkpoint",),
+    ("zero_terminal_snr", "v_prediction"),
+    ("trailing", "bridge"),
+    ("cfg_rescale",),
+)
 """The controls as they stand in the accordion; to the request they go in the order of the field table."""
 SAVE_LABEL, FORGET_LABEL = "Save for this checkpoint", "Forget"
 SAVE_TOOLTIP = "Keeps these switches for the loaded checkpoint and brings them back whenever it is followed."

@@ -32,6 +32,7 @@ def infotext(settings: Settings, plan: Plan) -> dict[str, str]:
         "trailing": trailing,
         "v_prediction": str(plan.prediction == "v"),
         "cfg_rescale": f"{plan.cfg_rescale:g}",
+        "bridge": "asked for, not used" if settings.bridge and plan.spacing != "bridge" else str(settings.bridge),
     }
     keys = {FIELD_BY_NAME[name].infotext: value for name, value in values.items()}
     if plan.cfg_rescale and plan.space != "v":

@@ -21,7 +21,8 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
     """Put the plan's spacing and solver on one k-diffusion sampler object whose model_wrap is ours already."""
     table = sampler.model_wrap.sigmas
     if plan.spacing != "host":
-        levels = trailing_sigmas if plan.trailing else bridged_sigmas
+        bridged = functools.partial(bridged_sigmas, bridge=plan.bridge)
+        levels = trailing_sigmas if plan.trailing else bridged
         override_method(undo, sampler, "get_sigmas", functools.partial(_levels, sampler, levels))
     func = sampler.func
     parameters = inspect.signature(func).parameters

@@ -9,7 +9,7 @@ from modules import scripts
 from lib_zsnr.settings import FIELD_BY_NAME, TITLE, Settings
 
 PREFIX = "[ZSNR] "
-FIELDS = ("cfg_rescale", "zero_terminal_snr", "trailing", "v_prediction")
+FIELDS = ("cfg_rescale", "zero_terminal_snr", "trailing", "v_prediction", "bridge")
 ON, OFF = "On", "Off"
 _ATTRIBUTE = "zsnr_grid_values"
 """On the request: what the grid's axes say for this cell."""

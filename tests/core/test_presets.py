@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from lib_zsnr.presets import MAX_BYTES, PresetError, PresetStore
 from lib_zsnr.settings import SettingsError
 
-VALUES = {"zero_terminal_snr": True, "trailing": True, "v_prediction": True, "cfg_rescale": 0.5}
+VALUES = {"zero_terminal_snr": True, "trailing": True, "v_prediction": True, "cfg_rescale": 0.5, "bridge": False}
 values = st.fixed_dictionaries(
     {
         "zero_terminal_snr": st.booleans(),
         "trailing": st.booleans(),
         "v_prediction": st.booleans(),
         "cfg_rescale": st.floats(0, 1),
+        "bridge": st.booleans(),
     }
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]))

@@ -29,6 +29,7 @@ def test_the_table_and_the_object_agree_both_ways():
         "trailing",
         "v_prediction",
         "cfg_rescale",
+        "bridge",
     )
 
 
@@ -70,8 +71,8 @@ def test_a_wrong_switch_names_field_and_value(name: str, value: Any):
 def test_unknown_names_and_too_many_values_are_refused():
     with pytest.raises(settings.SettingsError, match="phi"):
         settings.parse([{"phi": 0.5}])
-    with pytest.raises(settings.SettingsError, match="at most 6"):
-        settings.parse([True, True, False, True, False, 0.7, 1])
+    with pytest.raises(settings.SettingsError, match="at most 7"):
+        settings.parse([True, True, False, True, False, 0.7, False, 1])
 
 
 @given(st.lists(st.one_of(st.none(), st.booleans(), st.floats(), st.text(), st.dictionaries(st.text(), st.floats()))))

@@ -90,14 +90,14 @@ def test_interpolation_goes_through_the_table():
     torch.testing.assert_close(values[1], (SIGMAS[10] * SIGMAS[11]).sqrt())
 
 
-@given(st.integers(2, 300))
-def test_the_bridge_is_the_terminal_level_then_karras_from_22(steps: int):
+@given(st.integers(2, 300), st.sampled_from([spacing.Bridge(), spacing.Bridge(2.2, 7)]))
+def test_the_bridge_is_the_terminal_level_then_karras(steps: int, bridge: spacing.Bridge):
     sampling = pytest.importorskip("k_diffusion.sampling")
-    levels = spacing.bridged_sigmas(SIGMAS, steps)
+    levels = spacing.bridged_sigmas(SIGMAS, steps, bridge)
     assert len(levels) == steps + 1
     assert levels[0] == SIGMAS[-1]
     assert (levels[1:] < levels[:-1]).all()
-    karras = sampling.get_sigmas_karras(steps - 1, SIGMAS[0].item(), 22.0)
+    karras = sampling.get_sigmas_karras(steps - 1, SIGMAS[0].item(), bridge.top_per_step * steps, bridge.rho)
     torch.testing.assert_close(levels[1:], karras, rtol=1e-4, atol=0)
 
 

@@ -103,6 +103,7 @@ def test_it_all_works_after_reload_ui_twice(open_page, driver):
         "[ZSNR] Zero-terminal-SNR noise schedule",
         "[ZSNR] Trailing spacing",
         "[ZSNR] v-prediction",
+        "[ZSNR] Bridge spacing",
     ]
     panel.press_label()
     make_small(panel)

@@ -10,7 +10,7 @@ import pytest
 from lib_zsnr.settings import FIELDS
 from tests.shared_cases import SIGMAS, made, on
 
-PRESET = {"zero_terminal_snr": False, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25}
+PRESET = {"zero_terminal_snr": False, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25, "bridge": False}
 
 
 def panel(**changes):
@@ -138,11 +138,11 @@ class TestGrid:
             scripts.scripts_data.pop()
         return {option.label: option for option in module.axis_options}
 
-    def test_there_are_four_and_they_switch_the_panel_on(self, driver, axes):
+    def test_there_are_five_and_they_switch_the_panel_on(self, driver, axes):
         from lib_zsnr.settings import Settings
         from lib_zsnr.webui import xyz
 
-        assert len(axes) == 4
+        assert len(axes) == 5
         p = SimpleNamespace()
         axes["[ZSNR] CFG rescale"].apply(p, 0.4, [])
         first = p.zsnr_grid_values

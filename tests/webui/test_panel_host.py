@@ -15,7 +15,7 @@ from tests.webui import host_double  # noqa: F401 - makes the next lines find th
 from modules import scripts, sd_models, shared  # isort: skip
 
 REQUEST = {"sampling": "DPM++ 2M", "scheduler": "Automatic", "steps": 20}
-PRESET = {"zero_terminal_snr": True, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25}
+PRESET = {"zero_terminal_snr": True, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25, "bridge": False}
 
 
 @pytest.fixture

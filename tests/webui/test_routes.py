@@ -14,7 +14,7 @@ from tests.webui import host_double  # noqa: F401 - makes the next line find the
 from modules import sd_models, shared  # isort: skip
 
 PREFIX = "/zero-terminal-snr/v1"
-VALUES = {"zero_terminal_snr": True, "trailing": True, "v_prediction": True, "cfg_rescale": 0.5}
+VALUES = {"zero_terminal_snr": True, "trailing": True, "v_prediction": True, "cfg_rescale": 0.5, "bridge": False}
 
 
 @pytest.fixture
