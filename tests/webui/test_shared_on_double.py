@@ -1,7 +1,16 @@
 """The shared cases on the host double."""
 
 from tests.shared_cases import SharedCases
+from tests.shared_ways_in import SharedPromptTag, SharedSettingsPage
 
 
 class TestOnTheDouble(SharedCases):
+    pass
+
+
+class TestSettingsPage(SharedSettingsPage):
+    pass
+
+
+class TestPromptTag(SharedPromptTag):
     pass
