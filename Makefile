@@ -12,10 +12,14 @@ PYTHON ?= $(shell for name in python3.11 python3.10 python3.12 python3; do \
 RUN = $(VENV)/bin/python
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint bench screenshots clean
+.PHONY: demo test lint bench ablation screenshots clean
 
 demo: $(READY)
 	$(RUN) -m lib_zsnr.demo --out $(OUT) $(if $(ALL),--all)
+
+# The stored table's rows with DDIM at 20 steps again, from the stored weights, compared with it.
+ablation: $(READY)
+	$(RUN) -m lib_zsnr.demo.ablation --out $(OUT)/ablation --compare docs/ablation/ablation.json
 
 test: $(READY)
 	$(RUN) -m pytest

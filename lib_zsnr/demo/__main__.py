@@ -16,6 +16,7 @@ from lib_zsnr.demo.exact_model import ExactModel
 from lib_zsnr.demo.measure import Row, Start, measure_all, noise_floor, prepare
 from lib_zsnr.demo.picture import Strip, draw
 from lib_zsnr.demo.samplers import SAMPLERS, Sampler, Way, sample, sample_reference
+from lib_zsnr.demo.trained import show_pair
 
 _COLUMNS, _SHOWN_BY_STEPS = 14, 100
 _MAIN = ("DDIM", "Euler", "DPM++ 2M")
@@ -23,7 +24,7 @@ _SHOWN = (("host default", "WebUI default", (196, 78, 56)), ("ours", "With this 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Writes demo.json and demo.png, prints the table."""
+    """The command line. Writes demo.json, demo.png and pair.png, prints the table."""
     asked = _parse(arguments)
     began = time.monotonic()
     bank = draw_bank()
@@ -44,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join(table(rows)))
     if any(row.against == "bank" for row in rows):
         print(f"Samplers marked * add noise and are compared with the bank: {floor:.4f} of theirs is chance.")
-    print(f"demo.json and demo.png are in {asked.out} ({time.monotonic() - began:.0f} s)")
+    print("\n".join(show_pair(asked.out)))
+    print(f"demo.json, demo.png and pair.png are in {asked.out} ({time.monotonic() - began:.0f} s)")
     return 0
 
 

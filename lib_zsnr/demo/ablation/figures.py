@@ -23,20 +23,21 @@ _MARGIN, _TITLE, _TOP, _INK, _PAPER = 8, 330, 30, (30, 30, 30), (255, 255, 255)
 def draw(models: Mapping[str, Model], folder: Path) -> None:
     """Write ablation.png (every switch), phi.png and steps.png."""
     there = [row for row in ROWS if row.model in models and not (row.phi and row is not PAPER)]
-    _sheet(folder / "ablation.png", models, [(row.name, row, _STEPS) for row in there], CAPTIONS)
+    sheet(folder / "ablation.png", models, [(row.name, row, _STEPS) for row in there], CAPTIONS)
     rescaled = [(f"phi {row.phi:g}", row, _STEPS) for row in (ALL_BUT_RESCALE, *RESCALED)]
-    _sheet(folder / "phi.png", models, rescaled, (*CAPTIONS[2:], "a red ball on a grey floor"))
+    sheet(folder / "phi.png", models, rescaled, (*CAPTIONS[2:], "a red ball on a grey floor"))
     compared = (FLAWED, FIXED_BY_DEFAULT, PAPER)
     swept = [(f"{row.name}, {steps} steps", row, steps) for row in compared for steps in _SWEPT_STEPS]
-    _sheet(folder / "steps.png", models, swept, CAPTIONS)
+    sheet(folder / "steps.png", models, swept, CAPTIONS)
 
 
-def _sheet(
+def sheet(
     path: Path, models: Mapping[str, Model], lines: Sequence[tuple[str, Row, int]], captions: Sequence[str]
 ) -> None:
+    """Write one picture: for each line (title, row, steps) the same seeds of every caption, by DDIM."""
     width = _TITLE + len(captions) * _SEEDS * (SIZE + _MARGIN)
-    sheet = Image.new("RGB", (width, _TOP + len(lines) * (SIZE + _MARGIN)), _PAPER)
-    pen, font = ImageDraw.Draw(sheet), _font()
+    whole = Image.new("RGB", (width, _TOP + len(lines) * (SIZE + _MARGIN)), _PAPER)
+    pen, font = ImageDraw.Draw(whole), _font()
     for column, caption in enumerate(captions):
         pen.text((_TITLE + column * _SEEDS * (SIZE + _MARGIN), _MARGIN), caption, fill=_INK, font=font)
     for number, (title, row, steps) in enumerate(lines):
@@ -50,8 +51,8 @@ def _sheet(
             ]
         )
         for column, picture in enumerate(found):
-            sheet.paste(_image(picture), (_TITLE + column * (SIZE + _MARGIN), top))
-    sheet.save(path, optimize=True)
+            whole.paste(_image(picture), (_TITLE + column * (SIZE + _MARGIN), top))
+    whole.save(path, optimize=True)
 
 
 def _image(picture: Tensor) -> Image.Image:
