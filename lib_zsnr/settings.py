@@ -141,17 +141,17 @@ class Settings:
         return replace(self, **checked, explicit=self.explicit | names, given=self.given | names)
 
     def with_preset(self, values: Mapping[str, Any]) -> Settings:
-        """The settings with the checkpoint's preset: it fills in what the request leaves open.
+        """The settings with the checkpoint's preset: while the checkpoint is followed, it fills in what is left open.
 
-        Open is what was not given, and, while the checkpoint is followed, what its file would decide.
-        Raises SettingsError as `parse` does.
+        Open is what was not given, and what the file would decide. Raises SettingsError as `parse` does.
         """
         checked = _checked(values)
-        followed = FOLLOWED if self.follow_checkpoint else frozenset()
+        if not self.follow_checkpoint:
+            return self
         filled = {
             name: value
             for name, value in checked.items()
-            if name not in self.given or (name in followed and name not in self.explicit)
+            if name not in self.given or (name in FOLLOWED and name not in self.explicit)
         }
         return replace(self, **filled, preset=frozenset(filled))
 

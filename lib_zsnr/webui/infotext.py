@@ -24,15 +24,14 @@ def infotext(settings: Settings, plan: Plan) -> dict[str, str]:
     if settings.rescale_only:
         # What brings the same picture back is the tag in the prompt.
         return {RESCALE_ONLY: f"{plan.cfg_rescale:g}"}
-    trailing = "asked for, not used" if settings.trailing and not plan.trailing else str(plan.trailing)
     values = {
         "enabled": "True",
         "follow_checkpoint": str(settings.follow_checkpoint),
         "zero_terminal_snr": str(plan.zero_terminal_snr),
-        "trailing": trailing,
+        "trailing": _done(settings.trailing, plan.trailing),
         "v_prediction": str(plan.prediction == "v"),
         "cfg_rescale": f"{plan.cfg_rescale:g}",
-        "bridge": "asked for, not used" if settings.bridge and plan.spacing != "bridge" else str(settings.bridge),
+        "bridge": _done(settings.bridge, plan.spacing == "bridge"),
     }
     keys = {FIELD_BY_NAME[name].infotext: value for name, value in values.items()}
     if plan.cfg_rescale and plan.space != "v":
@@ -40,6 +39,10 @@ def infotext(settings: Settings, plan: Plan) -> dict[str, str]:
     if plan.warnings:
         keys[NOTE] = " ".join(plan.warnings)
     return keys
+
+
+def _done(asked: bool, done: bool) -> str:
+    return "asked for, not used" if asked and not done else str(done)
 
 
 def write(p: Any, settings: Settings, plan: Plan) -> None:

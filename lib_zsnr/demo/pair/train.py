@@ -19,7 +19,7 @@ from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
 from lib_zsnr.demo.pair import data, scenes, text, train_autoencoder, unet
 from lib_zsnr.demo.pair.progress import Average, Progress, draws, learning_rate
 
-PICTURES, BATCH, STEPS = 12288, 16, 16000
+PICTURES, BATCH, STEPS = 12288, 16, 12000
 _RATE, _WARM_UP, _DECAY_SHARE, _AVERAGING = 1.5e-3, 100, 0.3, 0.998
 EMPTY_CAPTIONS = 0.1  # for classifier-free guidance
 OFFSET = 0.1  # Guttenberg 2023
