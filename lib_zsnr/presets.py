@@ -73,26 +73,31 @@ class PresetStore:
             facts = self.path.stat()
         except FileNotFoundError:
             self._seen, self._presets = None, {}
-            return self._presets
         except OSError as error:
-            self._presets = {}
-            self.message = f"{TITLE}: the presets in {self.path} could not be read ({error}). None is used."
-            return self._presets
-        if self._seen != (facts.st_mtime_ns, facts.st_size):
-            self._presets = self._load()
-            self._seen = self._stamp()
+            self._unreadable(error)
+        else:
+            if self._seen != (facts.st_mtime_ns, facts.st_size):
+                self._load()
         return self._presets
 
-    def _load(self) -> dict[str, Preset]:
-        self.message = ""
+    def _load(self) -> None:
+        """Take in the file. Where that fails `_seen` stays None: it is tried again, and not written over."""
+        self._seen, self._presets, self.message = None, {}, ""
         try:
             with self.path.open("rb") as file:
-                return _parse(file.read(MAX_BYTES + 1))
+                data = file.read(MAX_BYTES + 1)
         except OSError as error:
-            self.message = f"{TITLE}: the presets in {self.path} could not be read ({error}). None is used."
+            self._unreadable(error)
+            return
+        try:
+            self._presets = _parse(data)
+            self._seen = self._stamp()
         except (ValueError, RecursionError) as error:
             self._set_aside(error)
-        return {}
+
+    def _unreadable(self, error: OSError) -> None:
+        self._seen, self._presets = None, {}
+        self.message = f"{TITLE}: the presets in {self.path} could not be read ({error}). None is used."
 
     def _set_aside(self, why: Exception) -> None:
         """Keep a damaged file under another name, so that a person can mend it and nothing overwrites it."""

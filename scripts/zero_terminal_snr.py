@@ -1,12 +1,11 @@
 """The entry: the WebUI runs this file at every start and every Reload UI."""
 
 from modules import scripts
-from modules.infotext_utils import PasteField
 from modules.ui_components import InputAccordion
 
 from lib_zsnr.settings import FIELDS, TITLE
 from lib_zsnr.ui import panel, settings_page
-from lib_zsnr.webui import panel_host, registration, request
+from lib_zsnr.webui import panel_host, pasting, registration, request
 
 
 class ZeroTerminalSNR(scripts.Script):
@@ -29,8 +28,7 @@ class ZeroTerminalSNR(scripts.Script):
     def ui(self, is_img2img):
         self.panel = panel.build(InputAccordion, self.elem_id, self.host)
         controls = self.panel.controls
-        # String names: "Send to img2img" carries no others.
-        self.infotext_fields = [PasteField(control, field.infotext) for control, field in zip(controls, FIELDS)]
+        self.infotext_fields = [pasting.paste_field(control, field) for control, field in zip(controls, FIELDS)]
         self.paste_field_names = [field.infotext for field in FIELDS]
         return controls
 

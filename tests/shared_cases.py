@@ -42,9 +42,9 @@ def made(result: Result) -> Result:
 
 
 def bridge(steps: int) -> list[float]:
-    """The terminal sigma, then from 4 times the steps down by Karras' equation 5 with rho 3."""
-    ramp = (4 * steps) ** (1 / 3) + np.linspace(0, 1, steps - 1) * (SIGMAS[0] ** (1 / 3) - (4 * steps) ** (1 / 3))
-    return [SIGMAS[999], *ramp**3]
+    """The terminal sigma, then from 4 times the steps down by Karras' equation 5 with rho 5."""
+    ramp = (4 * steps) ** (1 / 5) + np.linspace(0, 1, steps - 1) * (SIGMAS[0] ** (1 / 5) - (4 * steps) ** (1 / 5))
+    return [SIGMAS[999], *ramp**5]
 
 
 def trailing(steps: int) -> list[int]:

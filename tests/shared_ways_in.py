@@ -64,3 +64,29 @@ class SharedPromptTag:
         assert (result.status, result.images) == (422, [])
         assert "cfg_rescale" in result.error
         assert "allowed" in result.error
+
+
+class SharedInfotext:
+    def test_the_apis_infotext_brings_the_picture_back_with_every_box_off(self, driver):
+        request = on(driver, steps=3)
+        off = {"enabled": True, "follow_checkpoint": False, "trailing": False, "cfg_rescale": 0.25}
+        made_so = made(driver.txt2img(**{**request, "zsnr": off}))
+        again = {key: value for key, value in request.items() if key != "zsnr"}
+        back = made(driver.txt2img(**{**again, "infotext": made_so.infotext}))
+        for key in ("enabled: True", "follow checkpoint: False", "schedule: False", "trailing: False", "bridge: False"):
+            assert f"ZSNR {key}" in back.infotext
+        assert back.images[0].tobytes() == made_so.images[0].tobytes()
+
+    def test_what_one_batch_says_is_not_in_the_next(self, driver):
+        """The tag of the first picture's prompt, and the note of its sampler."""
+        request = {**on(driver, steps=2), "zsnr": [False]}
+        made(driver.txt2img(**{**request, "prompt": "a cat<cfg_rescale:0.5>", "n_iter": 2}))
+        alone = made(driver.txt2img(**{**request, "prompt": "a cat"}))
+        assert "ZSNR" not in alone.infotext
+
+    def test_the_hosts_own_words_stay_where_its_schedule_is_used(self, driver):
+        option = {"sd_noise_schedule": "Zero Terminal SNR"}
+        request = {**on(driver, steps=2, override_settings=option), "zsnr": [False]}
+        tagged = made(driver.txt2img(**{**request, "prompt": "a cat<cfg_rescale:0.5>"}))
+        assert "Noise Schedule: Zero Terminal SNR" in tagged.infotext
+        made(driver.txt2img(**on(driver, steps=1, override_settings={"sd_noise_schedule": "Default"})))

@@ -17,12 +17,12 @@ class Bridge:
 
     Found on the exact model of lib_zsnr/demo. The one step down to the top errs the more the lower it lands, the steps
     below err the more the further they are apart: so the best top rises with the number of steps (for DPM++ 2M it is 40
-    at 10 steps, 60 at 15, 80 at 20 to 25). Karras' own rho is 7, which spends more steps on the end; 3 decides
-    brightness better with every solver but DPM++ 2M, for which the two are alike.
+    at 10 steps, 60 at 15, 80 at 20 to 25). rho: Karras' own 7 spends more steps on the end, 3 decides brightness better
+    with Euler there, but costs detail on the trained model (`lib_zsnr/demo/pair`); 5 is good in both.
     """
 
     top_per_step: float = 4.0
-    rho: float = 3.0
+    rho: float = 5.0
 
 
 USUAL_BRIDGE = Bridge()

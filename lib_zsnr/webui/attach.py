@@ -138,8 +138,11 @@ def install(
 
 def _tell_the_truth(p: Any, plan: Plan) -> None:
     """Take back what the host wrote into the infotext about a schedule that was not used."""
-    p.extra_generation_params.pop("Noise Schedule", None)
-    p.extra_generation_params.pop("Downcast alphas_cumprod", None)
+    if plan.own_schedule:
+        p.extra_generation_params.pop("Noise Schedule", None)
+    if plan.zero_terminal_snr:
+        # Rebuilt from its two numbers; the normal schedule is the one that the host has, downcast or not.
+        p.extra_generation_params.pop("Downcast alphas_cumprod", None)
     if plan.spacing != "host":
         hires = getattr(p, "is_hr_pass", False)
         p.extra_generation_params["Hires schedule type" if hires else "Schedule type"] = None

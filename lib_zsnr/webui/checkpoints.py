@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from modules import paths_internal, sd_models
+from modules import paths_internal, sd_models, shared
 
 from lib_zsnr.core.checkpoint import Traits, read_traits
 from lib_zsnr.facts import Prediction
@@ -34,10 +34,14 @@ def _store(data_path: str) -> PresetStore:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file. `believed` is what the WebUI takes the loaded one to predict, None where it is not loaded."""
+    """One file. `believed` is what the WebUI takes the loaded one to predict, None where it is not loaded.
+
+    key: what its preset is kept under. earlier_key: what it was before the WebUI had computed the hash.
+    """
 
     name: str
     key: str
+    earlier_key: str
     traits: Traits
     believed: Prediction | None = None
 
@@ -55,6 +59,16 @@ def of_model(sd_model: Any) -> Checkpoint | None:
     info = getattr(sd_model, "sd_checkpoint_info", None)
     believed: Prediction = "v" if getattr(sd_model, "parameterization", "eps") == "v" else "epsilon"
     return None if info is None else _checkpoint(info, believed)
+
+
+def chosen() -> str:
+    """The name of the checkpoint that the next picture is made with, where another one is loaded; "" otherwise.
+
+    After a request that overrode the checkpoint, or a refiner, the WebUI keeps that one loaded for a while.
+    """
+    info, sd_model = sd_models.checkpoint_aliases.get(shared.opts.sd_model_checkpoint), sd_models.model_data.sd_model
+    current = getattr(sd_model, "sd_checkpoint_info", None)
+    return info.name_for_extra if info and current and info.filename != current.filename else ""
 
 
 def named(name: str) -> Checkpoint | None:
@@ -81,7 +95,7 @@ def describe(checkpoint: Checkpoint | None) -> str:
     if traits.zero_terminal_snr is not None:
         said = "zero terminal SNR" if traits.zero_terminal_snr else "not trained to zero terminal SNR"
         facts.append(words("{said} ({evidence})", said=words(said), evidence=traits.zero_terminal_snr_evidence))
-    if store().get(checkpoint.key) is not None:
+    if preset_of(checkpoint):
         facts.append(words("your preset for it is used"))
     described = words("{name} \u2014 {fact}", name=checkpoint.name, fact=facts[0])
     for fact in facts[1:]:
@@ -103,7 +117,9 @@ def _prediction_words(checkpoint: Checkpoint) -> str:
 
 def preset_of(checkpoint: Checkpoint | None) -> Mapping[str, bool | float]:
     """What the person saved for the checkpoint; empty where nothing is."""
-    preset = None if checkpoint is None else store().get(checkpoint.key)
+    if checkpoint is None:
+        return {}
+    preset = store().get(checkpoint.key) or store().get(checkpoint.earlier_key)
     return {} if preset is None else preset.values
 
 
@@ -114,17 +130,14 @@ def save_preset(checkpoint: Checkpoint, values: Mapping[str, Any]) -> None:
 
 def forget_preset(checkpoint: Checkpoint) -> bool:
     """Remove the preset; whether there was one. Raises PresetError where the file cannot be written."""
-    return store().forget(checkpoint.key)
+    forgotten = [store().forget(key) for key in {checkpoint.key, checkpoint.earlier_key}]
+    return any(forgotten)
 
 
 def _checkpoint(info: Any, believed: Prediction | None) -> Checkpoint:
-    return Checkpoint(info.name_for_extra, _key(info), read_traits(info.filename), believed)
-
-
-def _key(info: Any) -> str:
-    """The hash where the host knows it, else file name and size. Never computed here: it reads gigabytes."""
-    if getattr(info, "sha256", None):
-        return f"sha256:{info.sha256}"
     path = Path(info.filename)
     size = path.stat().st_size if path.is_file() else 0
-    return f"file:{path.name}:{size}"
+    by_name = f"file:{path.name}:{size}"
+    # The hash where the host knows it. Never computed here: it reads gigabytes.
+    key = f"sha256:{info.sha256}" if getattr(info, "sha256", None) else by_name
+    return Checkpoint(info.name_for_extra, key, by_name, read_traits(info.filename), believed)

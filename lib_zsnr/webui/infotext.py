@@ -45,6 +45,13 @@ def _done(asked: bool, done: bool) -> str:
     return "asked for, not used" if asked and not done else str(done)
 
 
+def clear(p: Any) -> None:
+    """Take out what an earlier batch, or an earlier cell of a grid, has written: they share one dict."""
+    written = p.extra_generation_params
+    for key in [key for key in written if key.removeprefix(HIRES).removeprefix(REFINER).startswith("ZSNR ")]:
+        del written[key]
+
+
 def write(p: Any, settings: Settings, plan: Plan) -> None:
     """Put the keys into the request's infotext; in the hires pass only those that differ from the first pass."""
     written = p.extra_generation_params

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Callable
 
 from modules import scripts, shared
@@ -54,37 +55,43 @@ class WebuiPanelHost:
         return value
 
     def view(self, values: Sequence[Any], request: Mapping[str, Any], seen: str) -> View:
-        """What to show. Nothing is asked of the model while the box is off."""
-        if values[0] is not True:
-            return View(key=seen)
-        checkpoint = checkpoints.loaded()
-        key = "" if checkpoint is None else checkpoint.key
+        """What to show. No plan is made while the box is off."""
+        other = checkpoints.chosen()
+        checkpoint = None if other else checkpoints.loaded()
+        if checkpoint is None:
+            # Nothing is known yet of the one to come, so nothing is filled in or locked for it.
+            return View(checkpoint=_to_come(other), key=seen)
         preset = dict(checkpoints.preset_of(checkpoint))
+        # Filled in when another checkpoint comes, also while the box is off: so that opening the panel, which pasted
+        # parameters do as well, changes nothing any more.
+        filled = preset if values[1] is True and checkpoint.key != seen else {}
+        if values[0] is not True:
+            return View(key=checkpoint.key, filled=filled)
+        return self._planned(values, request, checkpoint, filled)
+
+    def _planned(
+        self,
+        values: Sequence[Any],
+        request: Mapping[str, Any],
+        checkpoint: checkpoints.Checkpoint,
+        filled: Mapping[str, bool | float],
+    ) -> View:
+        preset = checkpoints.preset_of(checkpoint)
+        view = View(checkpoints.describe(checkpoint), checkpoint.key, bool(preset), filled=filled)
         try:
-            settings = parse(values, options.defaults())
-            filled = preset if settings.follow_checkpoint and key != seen else {}
-            if filled:
-                settings = parse([filled.get(name, getattr(settings, name)) for name in _NAMES], options.defaults())
-            shown = _planned(settings.with_preset(preset), request)
+            settings = parse([filled.get(name, value) for name, value in zip(_NAMES, values)], options.defaults())
+            plan, levels = _planned(settings.with_preset(preset), request)
         except (SettingsError, preview.NothingToShow) as error:
-            return View(checkpoints.describe(checkpoint), key, bool(preset), problem=str(error))
-        plan, levels = shown
+            return replace(view, problem=str(error))
         locked = {"zero_terminal_snr": plan.zero_terminal_snr, "v_prediction": plan.prediction == "v"}
-        return View(
-            checkpoint=checkpoints.describe(checkpoint),
-            key=key,
-            has_preset=bool(preset),
-            locked=locked if settings.follow_checkpoint else {},
-            filled=filled,
-            notes=(*plan.warnings, *_hints()),
-            levels=levels,
-        )
+        followed = locked if settings.follow_checkpoint else {}
+        return replace(view, locked=followed, notes=(*plan.warnings, *_hints()), levels=levels)
 
     def save_preset(self, values: Sequence[Any]) -> str:
         """Save the values for the loaded checkpoint."""
         checkpoint = checkpoints.loaded()
-        if checkpoint is None:
-            return words("No checkpoint is loaded yet, so nothing was saved.")
+        if checkpoint is None or checkpoints.chosen():
+            return words("The chosen checkpoint is not loaded yet, so nothing was saved.")
         given = dict(zip(_NAMES, values))
         try:
             checkpoints.save_preset(checkpoint, {name: given[name] for name in PRESET_FIELDS})
@@ -96,7 +103,7 @@ class WebuiPanelHost:
         """Forget those of the loaded checkpoint."""
         checkpoint = checkpoints.loaded()
         try:
-            if checkpoint is None or not checkpoints.forget_preset(checkpoint):
+            if checkpoint is None or checkpoints.chosen() or not checkpoints.forget_preset(checkpoint):
                 return words("Nothing is saved for this checkpoint.")
         except PresetError as error:
             return str(error)
@@ -104,6 +111,13 @@ class WebuiPanelHost:
 
 
 _NAMES = tuple(field.name for field in FIELDS)
+
+
+def _to_come(name: str) -> str:
+    if name:
+        text = "{name} is chosen and will be loaded for the next picture; another checkpoint is loaded now."
+        return words(text, name=name)
+    return words("No checkpoint is loaded yet.")
 
 
 def _planned(settings: Settings, request: Mapping[str, Any]) -> tuple[Plan, dict[str, Any] | None]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib_zsnr.settings import FIELD_BY_NAME
+from modules.infotext_utils import PasteField
+
+from lib_zsnr.settings import FIELD_BY_NAME, Field
 from lib_zsnr.webui import checkpoints, options
 
 _KEY = {name: field.infotext for name, field in FIELD_BY_NAME.items()}
@@ -13,6 +15,18 @@ _KEY = {name: field.infotext for name, field in FIELD_BY_NAME.items()}
 _RESCALE_KEYS = ("CFG Rescale", "CFG Rescale phi", "rescale_cfg_multiplier")
 # The host's own option, under which Forge and reForge write it as well.
 _SCHEDULE_KEY, _ZERO = "Noise Schedule", "Zero Terminal SNR"
+
+
+def paste_field(control: Any, field: Field) -> PasteField:
+    """The host's link between a control and its key in the infotext.
+
+    By name, since "Send to img2img" carries no others. The function is for the API's `infotext` alone, which asks it
+    first: left to itself it takes the text "False" for true.
+    """
+    found = PasteField(control, field.infotext)
+    if isinstance(field.default, bool):
+        found.function = lambda params: None if field.infotext not in params else params[field.infotext] != "False"
+    return found
 
 
 def on_infotext_pasted(infotext: str, result: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@ is sampled. Nothing is loaded and nothing is written to the model.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,9 +50,13 @@ def compute(
 
 def plan_for(settings: Settings, sampler_name: str, schedule_type: str, steps: int) -> tuple[Plan, Any]:
     """The plan for the loaded model, and a sampler object of the host to look at. Raises as `compute`."""
-    sd_model = sd_models.model_data.sd_model
-    if sd_model is None:
-        raise NothingToShow(words("No checkpoint is loaded yet: the preview appears once one is."))
+    with _steady_model() as sd_model:
+        return _plan_for(sd_model, settings, sampler_name, schedule_type, steps)
+
+
+def _plan_for(
+    sd_model: Any, settings: Settings, sampler_name: str, schedule_type: str, steps: int
+) -> tuple[Plan, Any]:
     facts = read_model(sd_model)
     if facts.is_flow:
         raise NothingToShow(flow_refusal(facts))
@@ -68,13 +73,31 @@ def plan_for(settings: Settings, sampler_name: str, schedule_type: str, steps: i
 def levels(
     plan: Plan, sampler: Any, schedule_type: str, steps: int, denoising_strength: float | None
 ) -> dict[str, dict[str, Any]]:
-    """What the sampler object would visit, "ours" by the plan and the "host"'s own."""
+    """What the sampler object would visit, "ours" by the plan and the "host"'s own, empty where it fails."""
     p = _request(schedule_type, steps, denoising_strength)
-    host = _visited(sampler, p, None)
-    with ExitStack() as undo:
+    with _steady_model(), ExitStack() as undo:
+        try:
+            host = _visited(sampler, p, None)
+        except (ValueError, ZeroDivisionError):
+            # As in sampling: DDIM with more than 1000 internal steps divides by none.
+            host = {**_described(torch.zeros(0), torch.zeros(0)), "start": words("fails with these values")}
         if plan.active:
             attach.install(undo, sampler, plan, lambda _: plan, None, p)
         return {"ours": _visited(sampler, p, plan), "host": host}
+
+
+@contextmanager
+def _steady_model() -> Iterator[Any]:
+    """The loaded model; what fails because another one is being loaded meanwhile is nobody's fault."""
+    sd_model = sd_models.model_data.sd_model
+    if sd_model is None:
+        raise NothingToShow(words("No checkpoint is loaded yet: the preview appears once one is."))
+    try:
+        yield sd_model
+    except Exception as error:
+        if sd_models.model_data.sd_model is sd_model:
+            raise
+        raise NothingToShow(words("Another checkpoint is being loaded.")) from error
 
 
 def _request(schedule_type: str, steps: int, denoising_strength: float | None) -> SimpleNamespace:

@@ -18,6 +18,7 @@ log = logging.getLogger("zero_terminal_snr")
 
 def describe(p: Any, args: Sequence[Any]) -> None:
     """Write the infotext before sampling: the host saves params.txt (the arrow button's source) before it."""
+    infotext.clear(p)
     loaded = sd_models.model_data.sd_model
     try:
         settings = settings_of(p, args, loaded)

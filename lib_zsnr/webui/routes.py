@@ -60,7 +60,12 @@ class PresetQuestion(BaseModel):
 
 
 def register(_: Any, app: FastAPI) -> None:
-    """Called by the host when its application has started; a second call changes nothing."""
+    """Called by the host when its application has started; a second call changes nothing.
+
+    Without the host's own API there are none: they are open to everybody whom only --gradio-auth keeps out.
+    """
+    if not (shared.cmd_opts.api or shared.cmd_opts.nowebui):
+        return
     if any(getattr(route, "path", "").startswith(PREFIX) for route in app.routes):
         return
     guards = [Depends(_allowed)] if shared.cmd_opts.api_auth else []

@@ -142,3 +142,26 @@ def test_a_folder_in_the_files_place_is_said_and_never_touched(path: Path):
     with pytest.raises(PresetError):
         store.put("k", "n", VALUES)
     assert path.is_dir()
+
+
+@pytest.mark.parametrize("broken", ["open", "stat"])
+def test_a_file_that_cannot_be_read_for_a_while_is_not_written_over(path, monkeypatch, broken):
+    PresetStore(path).put("a", "A", VALUES)
+    store = PresetStore(path)
+    with monkeypatch.context() as away:
+        away.setattr(Path, broken, lambda *_, **__: (_ for _ in ()).throw(PermissionError("in use")))
+        assert store.all() == {}
+        assert "in use" in store.message
+    assert set(store.all()) == {"a"}
+    store.put("b", "B", VALUES)
+    assert set(PresetStore(path).all()) == {"a", "b"}
+
+
+def test_nothing_is_saved_over_a_damaged_file_that_cannot_be_set_aside(path, monkeypatch):
+    path.write_text("{", encoding="utf-8")
+    monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(PermissionError("in use")))
+    store = PresetStore(path)
+    assert store.all() == {}
+    with pytest.raises(PresetError, match="nothing is saved over it"):
+        store.put("a", "A", VALUES)
+    assert path.read_text(encoding="utf-8") == "{"

@@ -26,7 +26,12 @@ def png_bytes(text: str) -> bytes:
 
 def picture(text: str) -> np.ndarray:
     """The pixels of a base64 PNG as uint8 [H, W, 3]."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB"))
+    return pixels(png_bytes(text))
+
+
+def pixels(file: bytes) -> np.ndarray:
+    """The pixels of a PNG as uint8 [H, W, 3]."""
+    return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
 
 
 def base64_png(pixels: np.ndarray) -> str:

@@ -67,17 +67,29 @@ def make_small(panel) -> None:
         panel.set_number(f"#{panel.tab}_{name}", value)
 
 
-def test_generate_with_the_panel_and_the_same_without(open_page, driver):
+def picture(panel) -> bytes:
+    """The pixels of the picture in the gallery."""
+    address = panel.page.locator(f"#{panel.tab}_gallery img").first.get_attribute("src")
+    file = panel.page.request.get(address if address.startswith("http") else f"{panel.url}/{address.lstrip('/')}")
+    return arrays.pixels(file.body()).tobytes()
+
+
+def test_ticking_changes_the_picture_and_unticking_brings_the_old_one_back(open_page, checkpoints):
     panel = open_page()
+    panel.choose_checkpoint(checkpoints["v_zsnr"])
     make_small(panel)
     panel.set_number("#txt2img_seed", 7)
-    plain = generate(panel)
-    assert "ZSNR" not in plain
+    assert "ZSNR" not in generate(panel)
+    before = picture(panel)
     panel.press_label()
     panel.set_phi(0.45)
-    ours = generate(panel)
-    assert "ZSNR enabled: True" in ours
-    assert "ZSNR CFG rescale: 0.45" in ours
+    infotext = generate(panel)
+    assert "ZSNR enabled: True" in infotext
+    assert "ZSNR CFG rescale: 0.45" in infotext
+    assert picture(panel) != before
+    panel.press_label()
+    assert "ZSNR" not in generate(panel)
+    assert picture(panel) == before
 
 
 def reload_ui(panel) -> None:

@@ -1,7 +1,7 @@
 """The shared cases on the real WebUI."""
 
 from tests.shared_cases import SharedCases
-from tests.shared_ways_in import SharedPromptTag, SharedSettingsPage
+from tests.shared_ways_in import SharedInfotext, SharedPromptTag, SharedSettingsPage
 
 
 class TestOnTheRealHost(SharedCases):
@@ -13,4 +13,8 @@ class TestSettingsPage(SharedSettingsPage):
 
 
 class TestPromptTag(SharedPromptTag):
+    pass
+
+
+class TestInfotext(SharedInfotext):
     pass

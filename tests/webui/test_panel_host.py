@@ -39,7 +39,8 @@ def values(**changes):
 
 def test_nothing_is_asked_while_the_box_is_off(host, monkeypatch):
     monkeypatch.setattr("lib_zsnr.webui.preview.plan_for", lambda *_: pytest.fail("asked"))
-    assert host.view(values(enabled=False), REQUEST, "seen") == View(key="seen")
+    key = host.view(values(enabled=False), REQUEST, "seen").key
+    assert host.view(values(enabled=False), REQUEST, "seen") == View(key=key)
 
 
 def test_following_locks_and_not_following_does_not(host):
@@ -60,6 +61,64 @@ def test_a_preset_fills_the_panel_once_for_each_checkpoint(host):
     assert host.forget_preset() == "Nothing is saved for this checkpoint."
 
 
+def test_a_preset_is_filled_in_while_off_so_that_pasted_values_stay(host):
+    host.save_preset(values(**PRESET))
+    off = host.view(values(enabled=False), REQUEST, "")
+    assert dict(off.filled) == PRESET
+    # Pasting switches the box on, with values of its own.
+    assert host.view(values(cfg_rescale=0.9), REQUEST, off.key).filled == {}
+
+
+def test_a_problem_does_not_eat_the_fill(host):
+    load("v_zsnr")
+    host.save_preset(values(**PRESET))
+    refused = host.view(values(), {**REQUEST, "sampling": "LCM"}, "another")
+    assert refused.problem
+    assert dict(refused.filled) == PRESET
+    assert host.view(values(), REQUEST, "").key == refused.key
+
+
+def test_a_checkpoint_that_only_was_borrowed_is_not_taken_for_the_chosen_one(host):
+    """After a request that overrode the checkpoint the WebUI keeps that one loaded; the drop-down says the other."""
+    host.save_preset(values(**PRESET))
+    load("v_zsnr")
+    shared.opts.set("sd_model_checkpoint", "epsilon.safetensors")
+    view = host.view(values(), REQUEST, "seen")
+    assert view.checkpoint.startswith("epsilon is chosen and will be loaded for the next picture")
+    assert (view.key, view.locked, view.filled, view.levels) == ("seen", {}, {}, None)
+    assert "nothing was saved" in host.save_preset(values())
+    assert host.forget_preset() == "Nothing is saved for this checkpoint."
+    load("epsilon")
+    assert host.view(values(), REQUEST, "").has_preset
+
+
+def test_a_preset_that_was_saved_before_the_hash_was_known_is_found(host):
+    host.save_preset(values(**PRESET))
+    sd_models.model_data.sd_model.sd_checkpoint_info.sha256 = "ab" * 32
+    view = host.view(values(), REQUEST, "")
+    assert view.key == "sha256:" + "ab" * 32
+    assert view.has_preset
+    assert host.forget_preset() == "Forgotten for epsilon."
+    assert not host.view(values(), REQUEST, "").has_preset
+
+
+def test_a_checkpoint_change_under_way_is_no_error(host, monkeypatch):
+    def change(*_):
+        sd_models.model_data.sd_model = None
+        raise AttributeError("'NoneType' object has no attribute 'alphas_cumprod'")
+
+    monkeypatch.setattr("modules.sd_samplers.create_sampler", change)
+    assert host.view(values(), REQUEST, "").problem == "Another checkpoint is being loaded."
+
+
+def test_a_schedule_that_the_webui_cannot_make_is_shown_as_such(host):
+    shared.opts.set("img2img_fix_steps", True)
+    request = {"sampling": "DDIM", "scheduler": "Automatic", "steps": 100, "denoising_strength": 0.09}
+    levels = host.view(values(), request, "").levels
+    assert levels["host"]["start"] == "fails with these values"
+    assert levels["ours"]["timesteps"]
+
+
 def test_without_a_checkpoint_it_says_so(driver):
     from lib_zsnr.webui.panel_host import WebuiPanelHost
 
@@ -68,7 +127,7 @@ def test_without_a_checkpoint_it_says_so(driver):
     assert view.checkpoint == "No checkpoint is loaded yet."
     assert view.levels is None
     assert sd_models.model_data.sd_model is None
-    assert host.save_preset(values()) == "No checkpoint is loaded yet, so nothing was saved."
+    assert host.save_preset(values()) == "The chosen checkpoint is not loaded yet, so nothing was saved."
 
 
 def test_a_refusal_is_shown_before_generate_is_pressed(host):

@@ -139,6 +139,15 @@ def test_the_password_of_the_api_holds(driver, monkeypatch):
         assert client.get(f"{PREFIX}/version", auth=auth).status_code == status, auth
 
 
+def test_without_the_hosts_api_there_are_none(driver, monkeypatch):
+    monkeypatch.setattr(shared.cmd_opts, "api", False)
+    driver.host.reload()
+    assert TestClient(driver.host.app).get(f"{PREFIX}/version").status_code == 404
+    monkeypatch.setattr(shared.cmd_opts, "nowebui", True)
+    driver.host.reload()
+    assert TestClient(driver.host.app).get(f"{PREFIX}/version").status_code == 200
+
+
 def test_they_are_documented_and_there_once(driver):
     driver.host.reload()
     paths = json.loads(TestClient(driver.host.app).get("/openapi.json").text)["paths"]

@@ -58,7 +58,7 @@ def _measure(asked: argparse.Namespace, table: tables.Table, models: dict[str, s
         for steps in asked.steps:
             for row in ROWS:
                 done = table.cells.get((row.name, sampler, steps))
-                unwanted = asked.rows is not None and row.name not in asked.rows
+                unwanted = sampler not in row.samplers or (asked.rows is not None and row.name not in asked.rows)
                 if row.model not in models or unwanted or (done and done.sizes.captions >= sizes.captions):
                     continue
                 numbers = cells.measure(row, sampler, steps, models[row.model], known, sizes)

@@ -22,7 +22,7 @@ _MARGIN, _TITLE, _TOP, _INK, _PAPER = 8, 330, 30, (30, 30, 30), (255, 255, 255)
 
 def draw(models: Mapping[str, Model], folder: Path) -> None:
     """Write ablation.png (every switch), phi.png and steps.png."""
-    there = [row for row in ROWS if row.model in models and not (row.phi and row is not PAPER)]
+    there = [row for row in ROWS if row.model in models and "DDIM" in row.samplers and row.phi in (0, PAPER.phi)]
     sheet(folder / "ablation.png", models, [(row.name, row, _STEPS) for row in there], CAPTIONS)
     rescaled = [(f"phi {row.phi:g}", row, _STEPS) for row in (ALL_BUT_RESCALE, *RESCALED)]
     sheet(folder / "phi.png", models, rescaled, (*CAPTIONS[2:], "a red ball on a grey floor"))

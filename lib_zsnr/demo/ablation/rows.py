@@ -21,6 +21,7 @@ class Row:
     zero_snr: bool = False
     spacing: Spacing | None = None
     phi: float = 0.0
+    samplers: tuple[SamplerName, ...] = SAMPLERS
 
     def options(self, sampler: SamplerName) -> Options:
         """How the row samples with one sampler."""
@@ -43,4 +44,7 @@ ROWS = (
     Row("fixed, zero SNR", "fixed", True),
     ALL_BUT_RESCALE,
     *RESCALED,
+    # Against all but the rescale. DDIM visits whole timesteps, so there it is not offered.
+    Row("fixed, zero SNR, bridge", "fixed", True, "bridge", samplers=("Euler", "DPM++ 2M")),
+    Row("fixed, zero SNR, exponential", "fixed", True, "exponential", samplers=("Euler", "DPM++ 2M")),
 )

@@ -16,12 +16,12 @@ from lib_zsnr.core.schedule import (
     scaled_linear_alphas_cumprod,
     sigmas_from_alphas_cumprod,
 )
-from lib_zsnr.core.spacing import interpolate_log, trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.spacing import bridged_sigmas, interpolate_log, trailing_sigmas, trailing_timesteps
 from lib_zsnr.demo.pair import text, unet
 from lib_zsnr.demo.pair.autoencoder import Autoencoder
 
 SamplerName = Literal["DDIM", "Euler", "DPM++ 2M"]
-Spacing = Literal["leading", "linspace", "trailing", "karras", "exponential"]
+Spacing = Literal["leading", "linspace", "trailing", "karras", "exponential", "bridge"]
 
 _ALPHAS_CUMPROD = scaled_linear_alphas_cumprod()
 NORMAL_SIGMAS = sigmas_from_alphas_cumprod(_ALPHAS_CUMPROD).float()
@@ -87,6 +87,8 @@ def levels(options: Options, steps: int) -> Tensor:
         if options.sampler == "DDIM":
             return table[torch.cat([trailing_timesteps(steps), torch.zeros(1, dtype=torch.int64)])]
         return trailing_sigmas(table, steps)
+    if spacing == "bridge":
+        return bridged_sigmas(table, steps)
     if spacing == "linspace":
         return torch.cat([interpolate_log(table, torch.linspace(len(table) - 1, 0, steps)), table.new_zeros(1)])
     family = sampling.get_sigmas_karras if spacing == "karras" else sampling.get_sigmas_exponential

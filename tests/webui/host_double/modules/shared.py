@@ -11,7 +11,7 @@ device = devices.device
 demo = None
 latent_upscale_modes = {"Latent": {"mode": "bilinear", "antialias": False}}
 total_tqdm = SimpleNamespace(update=lambda: None, updateTotal=lambda new_total: None, clear=lambda: None)
-cmd_opts = SimpleNamespace(no_half=True, api_auth=None, no_prompt_history=False, data_dir="", nowebui=False)
+cmd_opts = SimpleNamespace(no_half=True, api=True, api_auth=None, no_prompt_history=False, data_dir="", nowebui=False)
 
 
 class OptionInfo:
