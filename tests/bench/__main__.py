@@ -1,6 +1,6 @@
 """`make bench`: what the extension costs, each figure beside what it is compared with. Nothing here passes or fails.
 
-What one step costs in a real WebUI: `python -m tests.bench.webui_step`.
+In a real WebUI: `python -m tests.bench.webui_step` (one step), `python -m tests.bench.webui_page` (start-up, preview).
 """
 
 from __future__ import annotations
