@@ -41,6 +41,7 @@ class PanelPage:
         self.url, self.tab, self.theme = url, "txt2img", theme
         self.page = chromium.new_page(viewport={"width": width, "height": 1300})
         self.troubles: list[str] = []
+        self.cut_off = False
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on("console", lambda said: self.troubles.append(said.text) if said.type == "error" else None)
         # Fonts and the like from elsewhere are answered with nothing, and so is what the page is to go without.
@@ -49,7 +50,9 @@ class PanelPage:
 
     def _answer(self, route: Any, without: str) -> None:
         ours = route.request.url.startswith((self.url, "data:", "blob:"))
-        if ours and without not in route.request.url:
+        if self.cut_off:
+            route.abort()
+        elif ours and without not in route.request.url:
             route.continue_()
         else:
             route.fulfill(status=200, body="")

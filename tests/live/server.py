@@ -39,7 +39,7 @@ _SETTINGS = {
 }
 START_SECONDS = 300
 # The last thing that the WebUI prints before it waits for requests.
-_STARTED = "Startup time:"
+STARTED = "Startup time:"
 _STOP_SECONDS = 10
 
 
@@ -149,7 +149,7 @@ class Server:
             assert self.process is not None
             if self.process.poll() is not None:
                 raise RuntimeError(self._trouble(f"the WebUI ended with code {self.process.returncode}"))
-            if _STARTED in self.log_text() and self._answers("/sdapi/v1/samplers") and self._answers("/recorder/last"):
+            if STARTED in self.log_text() and self._answers("/sdapi/v1/samplers") and self._answers("/recorder/last"):
                 return
             time.sleep(0.25)
         raise TimeoutError(self._trouble(f"the WebUI did not answer within {START_SECONDS} s"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live import arrays
-from tests.live.server import Server
+from tests.live.server import STARTED, Server
 from tests.page_cases import *  # noqa: F403 - the cases are the tests
 from tests.panel_page import PanelPage, browser
 
@@ -92,20 +92,30 @@ def test_ticking_changes_the_picture_and_unticking_brings_the_old_one_back(open_
     assert picture(panel) == before
 
 
-def reload_ui(panel) -> None:
-    """Press Reload UI, and wait until the page has loaded itself again, which it does when the WebUI is there."""
+def reload_ui(panel, webui) -> None:
+    """Press Reload UI, and wait until the page has loaded itself again.
+
+    Asked between the opening of its port and the making of its routes, the WebUI stops ("Cannot add middleware after an
+    application has started"), so the page, which asks again and again, is cut off until then.
+    """
+    starts = webui.log_text().count(STARTED)
     panel.page.evaluate("window.before = true")
     panel.page.get_by_role("link", name="Reload UI").click()
+    panel.page.wait_for_timeout(700)
+    panel.cut_off = True
+    for _ in range(600):
+        if webui.log_text().count(STARTED) > starts:
+            break
+        panel.page.wait_for_timeout(200)
+    panel.cut_off = False
     panel.page.wait_for_function("window.before === undefined", timeout=60_000)
     panel.wait_until_loaded()
-    # Asked too soon, the WebUI stops: "Cannot add middleware after an application has started".
-    panel.page.wait_for_timeout(2000)
 
 
-def test_it_all_works_after_reload_ui_twice(open_page, driver):
+def test_it_all_works_after_reload_ui_twice(open_page, webui):
     panel = open_page()
     for _ in range(2):
-        reload_ui(panel)
+        reload_ui(panel, webui)
         panel.press_label()
         panel.set_steps(11)
         assert panel.dots == (11, 11)
@@ -223,7 +233,7 @@ def test_the_panel_in_another_language(chromium, host, checkpoint_folder, tmp_pa
         panel.close()
 
 
-def test_the_settings_page_is_saved_and_reaches_a_panel_that_was_opened_before(open_page, driver):
+def test_the_settings_page_is_saved_and_reaches_a_panel_that_was_opened_before(open_page, driver, webui):
     panel = open_page()
     panel.page.locator("#tabs > .tab-nav button").get_by_text("Settings", exact=True).click()
     panel.page.locator("#settings .tab-nav button").get_by_text("Zero Terminal SNR", exact=True).click()
@@ -235,11 +245,11 @@ def test_the_settings_page_is_saved_and_reaches_a_panel_that_was_opened_before(o
     )
     try:
         assert driver._get("/sdapi/v1/options")["zsnr_cfg_rescale"] == 0.35
-        reload_ui(panel)
+        reload_ui(panel, webui)
         assert panel.phi == 0.35
     finally:
         driver._set_options({"zsnr_cfg_rescale": 0.7})
-    reload_ui(panel)
+    reload_ui(panel, webui)
     assert panel.phi == 0.7
 
 
