@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Callable
 
-from modules import script_callbacks, shared
+from modules import shared
 
 from lib_zsnr import preferences
 from lib_zsnr.preferences import PREFERENCES, Preference
@@ -19,19 +19,12 @@ CATEGORY = "sd"  # "Stable Diffusion", as the host calls this part of its settin
 MakeComponent = Callable[[Preference], tuple[Any, dict[str, Any]]]
 
 
-def register_page(component: MakeComponent) -> None:
-    """Have the rows added at every start of the host's UI."""
-
-    def add_rows() -> None:
-        for row in PREFERENCES:
-            kind, arguments = component(row)
-            option = shared.OptionInfo(row.default, row.label, kind, arguments, section=SECTION, category_id=CATEGORY)
-            shared.opts.add_option(row.key, option.info(row.info) if row.info else option)
-
-    script_callbacks.on_ui_settings(add_rows)
-    if shared.cmd_opts.nowebui:
-        # No page is made then, but requests may override the settings all the same.
-        script_callbacks.on_before_ui(add_rows)
+def add_rows(component: MakeComponent) -> None:
+    """Add the rows, at every start of the host's UI, and without a page too, where requests may override them."""
+    for row in PREFERENCES:
+        kind, arguments = component(row)
+        option = shared.OptionInfo(row.default, row.label, kind, arguments, section=SECTION, category_id=CATEGORY)
+        shared.opts.add_option(row.key, option.info(row.info) if row.info else option)
 
 
 def defaults() -> Settings:

@@ -8,10 +8,18 @@ from lib_zsnr.webui import options, pasting, prompt_tag, routes, xyz
 
 
 def register(component: options.MakeComponent) -> None:
-    """Called by the script file each time it is run; component makes those of the settings page."""
-    options.register_page(component)
-    # Before the UI, not at once: the host loads the X/Y/Z plot, and empties its registry of tags, after the scripts.
-    script_callbacks.on_before_ui(xyz.register)
-    script_callbacks.on_before_ui(prompt_tag.register)
-    script_callbacks.on_infotext_pasted(pasting.on_infotext_pasted)
-    script_callbacks.on_app_started(routes.register)
+    """Called by the script file each time it is run; component makes those of the settings page.
+
+    Only one callback is registered there and then: the host looks through the stack at each, which is slow (20 ms)
+    while a script file is being imported. And the host loads the X/Y/Z plot, and empties its registry of tags, after
+    the scripts.
+    """
+
+    def before_ui() -> None:
+        options.add_rows(component)
+        xyz.register()
+        prompt_tag.register()
+        script_callbacks.on_infotext_pasted(pasting.on_infotext_pasted)
+        script_callbacks.on_app_started(routes.register)
+
+    script_callbacks.on_before_ui(before_ui)
