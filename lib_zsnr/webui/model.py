@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from modules import shared
 from torch import Tensor
 
 from lib_zsnr.core import schedule
@@ -17,6 +18,11 @@ _SAME_SCHEDULE = 2e-3
 
 HOST_OPTION = "Zero Terminal SNR"
 """The value of the host's setting sd_noise_schedule that rescales the schedule of every model."""
+
+
+def host_option_is_on() -> bool:
+    """Whether the host itself rescales the schedule of every model."""
+    return bool(shared.opts.sd_noise_schedule == HOST_OPTION)
 
 
 def read_model(sd_model: Any) -> Model:

@@ -56,27 +56,16 @@ class WebuiPanelHost:
 
     def view(self, values: Sequence[Any], request: Mapping[str, Any], seen: str) -> View:
         """What to show. No plan is made while the box is off."""
-        other = checkpoints.chosen()
-        checkpoint = None if other else checkpoints.loaded()
+        checkpoint = _current()
         if checkpoint is None:
             # Nothing is known yet of the one to come, so nothing is filled in or locked for it.
-            return View(checkpoint=_to_come(other), key=seen)
+            return View(checkpoint=_to_come(checkpoints.chosen()), key=seen)
         preset = dict(checkpoints.preset_of(checkpoint))
         # Filled in when another checkpoint comes, also while the box is off: so that opening the panel, which pasted
         # parameters do as well, changes nothing any more.
         filled = preset if values[1] is True and checkpoint.key != seen else {}
         if values[0] is not True:
             return View(key=checkpoint.key, filled=filled)
-        return self._planned(values, request, checkpoint, filled)
-
-    def _planned(
-        self,
-        values: Sequence[Any],
-        request: Mapping[str, Any],
-        checkpoint: checkpoints.Checkpoint,
-        filled: Mapping[str, bool | float],
-    ) -> View:
-        preset = checkpoints.preset_of(checkpoint)
         view = View(checkpoints.describe(checkpoint), checkpoint.key, bool(preset), filled=filled)
         try:
             settings = parse([filled.get(name, value) for name, value in zip(_NAMES, values)], options.defaults())
@@ -89,8 +78,8 @@ class WebuiPanelHost:
 
     def save_preset(self, values: Sequence[Any]) -> str:
         """Save the values for the loaded checkpoint."""
-        checkpoint = checkpoints.loaded()
-        if checkpoint is None or checkpoints.chosen():
+        checkpoint = _current()
+        if checkpoint is None:
             return words("The chosen checkpoint is not loaded yet, so nothing was saved.")
         given = dict(zip(_NAMES, values))
         try:
@@ -101,9 +90,9 @@ class WebuiPanelHost:
 
     def forget_preset(self) -> str:
         """Forget those of the loaded checkpoint."""
-        checkpoint = checkpoints.loaded()
+        checkpoint = _current()
         try:
-            if checkpoint is None or checkpoints.chosen() or not checkpoints.forget_preset(checkpoint):
+            if checkpoint is None or not checkpoints.forget_preset(checkpoint):
                 return words("Nothing is saved for this checkpoint.")
         except PresetError as error:
             return str(error)
@@ -111,6 +100,11 @@ class WebuiPanelHost:
 
 
 _NAMES = tuple(field.name for field in FIELDS)
+
+
+def _current() -> checkpoints.Checkpoint | None:
+    """The loaded checkpoint, where it is also the one that the next picture is made with."""
+    return None if checkpoints.chosen() else checkpoints.loaded()
 
 
 def _to_come(name: str) -> str:

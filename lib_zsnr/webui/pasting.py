@@ -8,13 +8,14 @@ from modules.infotext_utils import PasteField
 
 from lib_zsnr.settings import FIELD_BY_NAME, Field
 from lib_zsnr.webui import checkpoints, options
+from lib_zsnr.webui.model import HOST_OPTION
 
 _KEY = {name: field.infotext for name, field in FIELD_BY_NAME.items()}
 
 # CFG_Rescale_webui writes the first two, Forge's and reForge's rescale extension the third.
 _RESCALE_KEYS = ("CFG Rescale", "CFG Rescale phi", "rescale_cfg_multiplier")
 # The host's own option, under which Forge and reForge write it as well.
-_SCHEDULE_KEY, _ZERO = "Noise Schedule", "Zero Terminal SNR"
+_SCHEDULE_KEY = "Noise Schedule"
 
 
 def paste_field(control: Any, field: Field) -> PasteField:
@@ -50,7 +51,7 @@ def _from_others(result: dict[str, Any]) -> dict[str, str]:
     rescale = next((number for key in _RESCALE_KEYS if (number := _number(result.get(key))) is not None), None)
     if rescale:
         values = {"cfg_rescale": f"{rescale:g}", "trailing": "False"}
-    if result.get(_SCHEDULE_KEY) == _ZERO:
+    if result.get(_SCHEDULE_KEY) == HOST_OPTION:
         # Claimed here, so that the host's option is not set as well.
         result.pop(_SCHEDULE_KEY)
         values |= {"zero_terminal_snr": "True", "follow_checkpoint": "False", "trailing": "False"}

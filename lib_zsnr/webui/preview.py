@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from k_diffusion.sampling import get_sigmas_karras
-from modules import sd_models, sd_samplers, sd_samplers_common, sd_samplers_timesteps_impl, shared
+from modules import sd_models, sd_samplers, sd_samplers_common, sd_samplers_timesteps_impl
 from torch import Tensor
 
 from lib_zsnr.core.schedule import ZERO_TERMINAL_BOUND, alphas_cumprod_from_sigmas, sigmas_from_alphas_cumprod
@@ -23,7 +23,7 @@ from lib_zsnr.plan import Plan, flow_refusal, make_plan
 from lib_zsnr.settings import TITLE, Settings, SettingsError
 from lib_zsnr.spacing_choice import CHOOSE_THEIR_OWN_LEVELS
 from lib_zsnr.webui import attach, k_family
-from lib_zsnr.webui.model import HOST_OPTION, read_model
+from lib_zsnr.webui.model import host_option_is_on, read_model
 from lib_zsnr.words import words
 
 # The highest noise level of the normal schedule, SD's and SDXL's alike; the paper's Table 1 has it as sqrt(1 / SNR).
@@ -65,9 +65,8 @@ def _plan_for(
         known = ", ".join(sampler.name for sampler in sd_samplers.all_samplers)
         raise SettingsError(f"{TITLE}: the sampler is {sampler_name!r}; allowed are {known}.")
     sampler = sd_samplers.create_sampler(config.name, sd_model)
-    host_option = shared.opts.sd_noise_schedule == HOST_OPTION
     described = Sampler(config.name, attach.family_of(sampler), schedule_type, steps)
-    return make_plan(settings, facts, described, host_option), sampler
+    return make_plan(settings, facts, described, host_option_is_on()), sampler
 
 
 def levels(

@@ -59,8 +59,7 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
 
 
 def _plan(settings: Settings, sd_model: Any, sampler: Sampler) -> planning.Plan:
-    host_option = shared.opts.sd_noise_schedule == model.HOST_OPTION
-    return planning.make_plan(settings, model.read_model(sd_model), sampler, host_option)
+    return planning.make_plan(settings, model.read_model(sd_model), sampler, model.host_option_is_on())
 
 
 def _refiner_plan(p: Any, settings: Settings, sd_model: Any) -> planning.Plan:
