@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import itertools
 import math
 from pathlib import Path
 
 import pytest
 import torch
 
-from lib_zsnr.demo.ablation import cells, held_out, leak, rows, tables
-from lib_zsnr.demo.ablation.cells import Number, Sizes
+from lib_zsnr.demo.ablation import __main__ as command
+from lib_zsnr.demo.ablation import estimates, held_out, leak, reference, rows, tables
+from lib_zsnr.demo.ablation.estimates import Number
 from lib_zsnr.demo.pair import sample, scenes, unet
 
-SIZES = Sizes(10, 20, 30)
 
-
-def cell(value: float = 1.0, error: float = 0.1, row: str = "a", steps: int = 20, captions: int = 10) -> tables.Cell:
+def cell(value: float = 1.0, error: float = 0.1, row: str = "a", steps: int = 20, pictures: int = 10) -> tables.Cell:
     numbers = {"black": Number(value, error), "frechet": Number(2.0, 0.2)}
-    return tables.Cell(row, "DDIM", steps, Sizes(captions, 20, 30), numbers)
+    return tables.Cell(row, "DDIM", steps, pictures, 20, numbers)
+
+
+def held_out_pictures(brightness: dict[str, torch.Tensor]) -> held_out.HeldOut:
+    return held_out.HeldOut(None, brightness, [], None, None, 1.0, 0.0, None)  # type: ignore[arg-type]
 
 
 def test_frechet_is_zero_between_equals_and_known_between_independent_gaussians():
@@ -45,18 +50,59 @@ def test_frechet_of_correlated_gaussians_is_scipys():
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():
     values = torch.randn(1000, generator=torch.Generator().manual_seed(0)).double()
-    number = cells.jackknife(lambda kept: values[kept].mean(), 1000)
+    number = estimates.jackknife(lambda kept: values[kept].mean(), 1000)
     assert number.value == pytest.approx(float(values.mean()))
     assert number.error == pytest.approx(float(values.std()) / math.sqrt(1000), rel=0.6)
+    means = values.reshape(estimates.GROUPS, -1).mean(dim=1)  # for a mean it is just this
+    assert number.error == pytest.approx(float(means.std()) / math.sqrt(estimates.GROUPS))
+
+
+def test_an_unbiased_frechet_between_alikes_is_none_at_all():
+    """Few pictures of the very same spread seem far from it; without the bias only the error bar is left."""
+    generator = torch.Generator().manual_seed(2)
+    known = held_out.Gaussian(torch.zeros(16).double(), torch.eye(16).double())
+    some = torch.randn(200, 16, generator=generator)
+
+    def distance(kept: torch.Tensor) -> torch.Tensor:
+        return torch.tensor(held_out.Gaussian.of(some[kept]).distance(known))
+
+    biased, unbiased = (estimates.jackknife(distance, 200, flag) for flag in (False, True))
+    assert biased.value > 4 * biased.error
+    assert abs(unbiased.value) < 2 * unbiased.error
+
+
+def test_a_run_from_the_same_noise_shows_what_sampling_alone_did():
+    generator = torch.Generator().manual_seed(3)
+    reference, everyone = torch.rand(500, generator=generator), torch.arange(500)
+    assert float(estimates.sampling_error(reference, everyone, reference)) == 0
+    assert float(estimates.sampling_error(reference + 0.03, everyone, reference)) == pytest.approx(0.03, abs=1e-6)
+    # Kind by kind: the same brightnesses on other kinds are wrong.
+    only_first = torch.where(everyone % 5 == 0, 1.0, 0.0)
+    assert float(estimates.sampling_error(only_first.roll(1), everyone, only_first)) == pytest.approx(2 / 5)
+
+
+@pytest.mark.parametrize("count", [200, 2000])
+def test_chance_is_what_new_pictures_of_the_data_have(count: int):
+    """Both the held-out pictures and the new ones are drawn from the same spread; this is done often."""
+    generator = torch.Generator().manual_seed(5)
+    said, found = [], []
+    for _ in range(20):
+        drawn = torch.rand(5, 400, generator=generator).double().sort(dim=1).values
+        known = held_out_pictures(dict(zip(held_out.KINDS, drawn)))
+        said.append(estimates.chance(known, count))
+        new = torch.rand(count, generator=generator)
+        found.append(float(estimates.brightness_error(new, torch.arange(count), known)))
+    assert sum(said) == pytest.approx(sum(found), rel=0.15)
 
 
 def test_brightness_as_it_should_be_has_no_error_and_grey_has():
     true = torch.linspace(0, 1, 2001).double()
-    known = held_out.HeldOut(None, dict.fromkeys(held_out.KINDS, true), [], None, None, 1.0)  # type: ignore[arg-type]
+    known = held_out_pictures(dict.fromkeys(held_out.KINDS, true))
     count = 5 * 100
     even = ((torch.arange(count) // 5) + 0.5) / 100
-    assert float(cells.brightness_error(even, torch.arange(count), known)) < 1e-3
-    assert float(cells.brightness_error(torch.full((count,), 0.5), torch.arange(count), known)) == pytest.approx(0.25)
+    assert float(estimates.brightness_error(even, torch.arange(count), known)) < 1e-3
+    grey = torch.full((count,), 0.5)
+    assert float(estimates.brightness_error(grey, torch.arange(count), known)) == pytest.approx(0.25)
 
 
 def test_every_caption_names_its_kind():
@@ -65,38 +111,108 @@ def test_every_caption_names_its_kind():
         held_out.kind_of(caption)
 
 
-def test_a_table_comes_back_and_the_larger_cell_stays(tmp_path: Path):
+def test_a_table_comes_back_with_all_its_sizes(tmp_path: Path):
     table = tables.Table(tmp_path / "t.json")
     table.leaks["flawed"] = Number(0.9, 0.01)
-    table.add([cell(1.0, captions=100), cell(2.0, captions=10), cell(3.0, row="b")])
+    table.weights["flawed"], table.held_out["chance_10"] = "abc", 0.06
+    table.add([cell(1.0, pictures=100), cell(2.0, pictures=10), cell(3.0, row="b")])
     again = tables.Table(tmp_path / "t.json")
     assert again.cells == table.cells
-    assert again.leaks == table.leaks
-    assert again.cells["a", "DDIM", 20].numbers["black"].value == 1.0
+    assert (again.leaks, again.weights, again.held_out) == (table.leaks, table.weights, table.held_out)
+    lines = tables.as_text(again, "DDIM", 20, 10, ["a", "b"])[2:]
+    assert [line.split(" |")[:2] for line in lines] == [["| a", " 2 ± 0.1"], ["| b", " 3 ± 0.1"]]
     with (tmp_path / "t.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    assert [(line["row"], line["black"], line["white"]) for line in lines] == [("a", "1", ""), ("b", "3", "")]
+    assert [(line["row"], line["black"], line["white"]) for line in lines] == [
+        ("a", "2", ""),
+        ("b", "3", ""),
+        ("a", "1", ""),
+    ]
 
 
-@pytest.mark.parametrize(("value", "agrees"), [(1.0, True), (1.4, True), (1.8, False), (0.0, False)])
-def test_tables_agree_within_their_errors(tmp_path: Path, value: float, agrees: bool):
+def test_what_other_weights_gave_is_forgotten(tmp_path: Path):
+    table = tables.Table(tmp_path / "t.json")
+    table.weights, table.leaks = {"flawed": "abc", "fixed": "def"}, {"flawed": Number(0.9, 0.01)}
+    table.add([cell(row="a"), cell(row="b")])
+    table.is_of("flawed", "abc", ["a"])
+    assert (len(table.cells), len(table.leaks)) == (2, 1)
+    table.is_of("flawed", "new", ["a"])
+    assert ([each.row for each in table.cells.values()], table.leaks) == (["b"], {})
+    assert table.weights == {"flawed": "new", "fixed": "def"}
+
+
+@pytest.mark.parametrize(("value", "agrees"), [(1.0, True), (1.09, True), (1.2, False), (0.0, False)])
+def test_tables_agree_within_the_stored_error(tmp_path: Path, value: float, agrees: bool):
     mine, stored = tables.Table(tmp_path / "a.json"), tables.Table(tmp_path / "b.json")
     mine.add([cell(value)])
     stored.add([cell(1.0)])
     assert (tables.disagreements(mine, stored) == []) is agrees
     mine.add([cell(1.0, steps=5)])
-    assert any("the stored table has no" in line for line in tables.disagreements(mine, stored))
+    assert any("the stored table has none" in line for line in tables.disagreements(mine, stored))
 
 
-def test_the_rows_differ_in_one_switch_from_the_one_before():
-    names = [row.name for row in rows.ROWS]
-    assert len(set(names)) == len(names)
-    assert rows.PAPER.phi == 0.7
+def test_the_leaks_are_compared_too(tmp_path: Path):
+    mine, stored = tables.Table(tmp_path / "a.json"), tables.Table(tmp_path / "b.json")
+    mine.leaks, stored.leaks = {"flawed": Number(0.9, 0.01)}, {"flawed": Number(0.5, 0.01)}
+    assert tables.disagreements(mine, stored) == ["leak of flawed: 0.9 is not the stored 0.5 within 0.012"]
+
+
+def test_each_row_of_the_paper_adds_one_remedy():
+    named = {row.name: row for row in rows.ROWS}
+    assert len(named) == len(rows.ROWS)
     assert {row.model for row in rows.ROWS} <= set(unet.MODELS)
-    assert all(row.zero_snr <= (row.model == "fixed") for row in rows.ROWS)
+    chain = [rows.FLAWED, rows.FIXED_BY_DEFAULT, named["fixed, zero SNR"], rows.ALL_BUT_RESCALE, rows.PAPER]
+    changed = [
+        {field.name for field in dataclasses.fields(one) if getattr(one, field.name) != getattr(other, field.name)}
+        for one, other in itertools.pairwise(chain)
+    ]
+    assert [names - {"name"} for names in changed] == [{"model"}, {"zero_snr"}, {"spacing"}, {"phi"}]
+
+
+def test_the_bounds_of_the_leak_are_those_of_a_regression():
+    """Many means of data and noise; the best line from the noised mean to the data's, and the one that divides."""
+    generator, spread = torch.Generator().manual_seed(6), 0.4
+    alpha = 1 / (1 + sample.NORMAL_SIGMAS[-1].double() ** 2)
+    data, noise = torch.randn(2, 400_000, generator=generator, dtype=torch.float64)
+    data, noise = data * spread**0.5, noise / unet.LATENT_SIZE
+    x = alpha.sqrt() * data + (1 - alpha).sqrt() * noise
+    line = (x * data).sum() / x.square().sum()
+    best, blind = leak.bounds(torch.tensor([spread, spread]))
+    assert best == pytest.approx(float(line * noise.std()), rel=0.03)
+    assert blind == pytest.approx(float(noise.std() / alpha.sqrt()), rel=0.01)
 
 
 def test_only_the_flawed_model_reads_the_noise(tmp_path: Path):
     found = {name: leak.leak(sample.load(name, tmp_path / "clip"), 64) for name in ("flawed", "fixed")}
-    assert found["flawed"].value > 0.5
+    assert 0.5 < found["flawed"].value < leak.bounds(torch.ones(1))[1]
     assert found["fixed"].value < 0.1
+
+
+def test_the_command_goes_on_compares_and_knows_a_smaller_run_again(tmp_path: Path, monkeypatch, capsys):
+    """All of it, on few pictures: 20 and their first 10, then those 10 alone, in another folder."""
+    monkeypatch.setattr(held_out, "PICTURES", 60)
+    monkeypatch.setattr(held_out, "LEARNED_FROM", 40)
+    monkeypatch.setattr(reference, "STEPS", 3)
+    monkeypatch.setattr(leak, "NOISES", 20)
+    chosen = ["--rows", rows.FLAWED.name, rows.ALL_BUT_RESCALE.name, "--steps", "2"]
+    large, small = tmp_path / "large", tmp_path / "small"
+    assert command.main(["--out", str(large), "--pictures", "10", "20", *chosen]) == 0
+    measured = capsys.readouterr().out
+    assert f"| {rows.ALL_BUT_RESCALE.name} |" in measured
+    assert " s  DDIM, 2 steps" in measured
+    table = tables.Table(large / "ablation.json")
+    assert len(table.cells) == 4
+    assert set(table.weights) == {"flawed", "fixed"}
+    assert "sampling_error" in table.cells[rows.ALL_BUT_RESCALE.name, "DDIM", 2, 10].numbers
+
+    compared = ["--out", str(small), *chosen, "--pictures", "10", "--compare", str(large / "ablation.json")]
+    assert command.main(compared) == 0
+    assert "All numbers are those of" in capsys.readouterr().out
+
+    number = table.cells[rows.FLAWED.name, "DDIM", 2, 10].numbers["black"]
+    table.cells[rows.FLAWED.name, "DDIM", 2, 10].numbers["black"] = Number(number.value + 0.5, number.error)
+    table.write()
+    assert command.main(compared) == 1
+    said = capsys.readouterr().out
+    assert "black:" in said
+    assert " s  DDIM, 2 steps" not in said, "nothing is measured twice"

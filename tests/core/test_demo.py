@@ -12,6 +12,7 @@ from lib_zsnr.demo.bank import brightness, draw_bank
 from lib_zsnr.demo.exact_model import ExactModel
 from lib_zsnr.demo.measure import measure, prepare
 from lib_zsnr.demo.samplers import SAMPLERS
+from lib_zsnr.demo.spacings import FUNCTIONS, OTHERS, brightness_error
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +73,18 @@ def test_no_sampler_is_worse_than_its_default(bank, starts, sampler, steps):
     else:
         # Against the bank, 256 samples are off by 0.046 by chance.
         assert ours < default + 0.02
+
+
+@pytest.mark.parametrize("sampler", FUNCTIONS)
+@pytest.mark.parametrize("steps", [6, 8, 10, 12, 15, 20, 30])
+def test_the_bridge_decides_brightness_better_than_what_else_there_is(bank, starts, sampler, steps):
+    errors = {
+        name: brightness_error(sampler, name, steps, bank, starts) for name in ("bridge", "trailing", *OTHERS)
+    }
+    assert min(errors, key=errors.__getitem__) == "bridge", errors
+
+
+@pytest.mark.parametrize(("sampler", "share"), [("DPM++ 2M", 1 / 3), ("Euler", 0.6)])
+def test_the_bridge_with_ten_steps_is_much_better_than_trailing(bank, starts, sampler, share):
+    bridge, trailing = (brightness_error(sampler, name, 10, bank, starts) for name in ("bridge", "trailing"))
+    assert bridge <= share * trailing

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib_zsnr.demo.pair import convert, scenes
+from lib_zsnr.demo.ablation import cells, rows, tables
+from lib_zsnr.demo.ablation.rows import Row
+from lib_zsnr.demo.pair import convert, sample, scenes
 from tests.live import tiny_checkpoints
 from tests.live.driver import LiveDriver
 from tests.live.server import Server
@@ -17,6 +19,7 @@ from tests.live.server import Server
 BLACK, WHITE, OPEN = "solid black background", "solid white background", "solid background"
 ON = {"enabled": True}
 PICTURES = 16
+TABLE = Path(__file__).parents[2] / "docs/ablation/ablation.json"
 COMMON = {"width": 128, "height": 128, "cfg_scale": 7.5, "batch_size": PICTURES, "seed": 1, "steps": 25}
 
 
@@ -39,14 +42,32 @@ def pair(host, folder, tmp_path_factory) -> Iterator[LiveDriver]:
         driver.close()
 
 
-def levels(pair: LiveDriver, model: str, prompt: str, **more) -> np.ndarray:
-    """The mean brightness of each picture, 0 to 1."""
+def pictures(pair: LiveDriver, model: str, prompt: str, **more) -> np.ndarray:
+    """`[N, H, W, 3]` of one batch, 0 to 255."""
     body = {**COMMON, "prompt": prompt, "override_settings": {"sd_model_checkpoint": f"{model}.safetensors"}, **more}
     result = pair.txt2img(**body)
     assert result.status == 200, result.error
-    pictures = result.images[1:] if len(result.images) > PICTURES else result.images
     assert pair.problems() == []
-    return np.array([picture.mean() / 255 for picture in pictures])
+    return np.stack(result.images[-body["batch_size"] :]).astype(float)  # before them is the grid of all
+
+
+def levels(pair: LiveDriver, model: str, prompt: str, **more) -> np.ndarray:
+    """The mean brightness of each picture, 0 to 1."""
+    return pictures(pair, model, prompt, **more).mean(axis=(1, 2, 3)) / 255
+
+
+def asked(row: Row) -> dict:
+    """The request that samples as a row of the ablation does; the checkpoint says the rest by itself."""
+    if row.spacing is None and not row.zero_snr:
+        return {}
+    types = {"karras": "Karras", "exponential": "Exponential", "beta": "Beta"}
+    zsnr = {
+        "enabled": True,
+        "trailing": row.spacing == "trailing",
+        "bridge": row.spacing == "bridge",
+        "cfg_rescale": row.phi,
+    }
+    return {"zsnr": zsnr, "scheduler": types.get(row.spacing or "", "Automatic")}
 
 
 def test_both_are_known_for_what_they_are(pair):
@@ -83,7 +104,45 @@ def test_an_open_caption_is_spread_like_the_data_only_with_the_extension(pair):
         found = np.sort(np.concatenate(runs))
         return float(np.abs(found - np.quantile(true, (np.arange(len(found)) + 0.5) / len(found))).mean())
 
-    assert error("fixed", ON) < error("flawed", None)
+    assert error("fixed", ON) < error("flawed", None) / 2
+
+
+@pytest.mark.parametrize(
+    ("row", "sampler"),
+    [(row, sampler) for row in rows.ROWS if row.model in convert.STORED for sampler in row.samplers],
+    ids=lambda part: part.name if isinstance(part, Row) else part,
+)
+def test_every_row_of_the_ablation_is_sampled_as_the_webui_does(pair, folder, row, sampler):
+    prompt, seed, count, steps = "a red ball on a grey floor", 40, 2, 10
+    found = pictures(
+        pair, row.model, prompt, seed=seed, batch_size=count, steps=steps, sampler_name=sampler, **asked(row)
+    )
+    model = sample.load(row.model, folder / "clip")
+    latents = sample.sample(model, [prompt] * count, row.options(sampler), steps, rows.CFG, row.phi, seed)
+    wanted = (latents.clamp(-1, 1) + 1) * 127.5
+    assert np.abs(found - wanted.permute(0, 2, 3, 1).numpy()).mean() < 2
+
+
+@pytest.mark.parametrize("part", ["black", "white"])
+@pytest.mark.parametrize(
+    ("row", "sampler", "steps"),
+    [
+        (rows.FLAWED, "DDIM", 20),
+        (rows.FIXED_BY_DEFAULT, "DDIM", 20),
+        (rows.ALL_BUT_RESCALE, "DDIM", 20),
+        (rows.PAPER, "DDIM", 20),
+        (rows.PAPER, "Euler", 10),
+        (rows.BRIDGED, "DPM++ 2M", 10),
+    ],
+    ids=lambda part: part.name if isinstance(part, Row) else part,
+)
+def test_the_numbers_are_those_of_the_stored_table(pair, row, sampler, steps, part):
+    """The pictures of its smaller cells, made by the WebUI."""
+    cell = tables.Table(TABLE).cells[row.name, sampler, steps, 200]
+    prompt = {"black": BLACK, "white": WHITE}[part]
+    seen = {"seed": cells.SEEDS[part], "batch_size": cell.extremes, "steps": steps, "sampler_name": sampler}
+    found = levels(pair, row.model, prompt, **seen, **asked(row)).mean()
+    assert found == pytest.approx(cell.numbers[part].value, abs=0.01)
 
 
 @pytest.mark.parametrize("steps", [10, 20, 25, 50])

@@ -13,7 +13,7 @@ from typing import Sequence
 
 import torch
 
-from lib_zsnr.demo.ablation import cells, figures, held_out, leak, tables
+from lib_zsnr.demo.ablation import cells, estimates, figures, held_out, leak, reference, tables
 from lib_zsnr.demo.ablation.rows import ROWS, SAMPLERS, STEPS
 from lib_zsnr.demo.pair import sample, unet
 
@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = tables.Table(asked.out / "ablation.json")
     for other in asked.merge:
         more = tables.Table(other)
+        table.weights |= more.weights
+        table.held_out |= more.held_out
         table.leaks |= more.leaks
         table.add(more.cells.values())
     models = {
@@ -39,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures.draw(models, asked.out)
     for sampler in asked.samplers:
         for steps in asked.steps:
-            print("\n".join(tables.as_text(table, sampler, steps, [row.name for row in ROWS])), flush=True)
+            names = [row.name for row in ROWS]
+            print("\n".join(tables.as_text(table, sampler, steps, max(asked.pictures), names)), flush=True)
     if asked.compare is None:
         return 0
     found = tables.disagreements(table, tables.Table(asked.compare))
@@ -48,21 +51,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(asked: argparse.Namespace, table: tables.Table, models: dict[str, sample.Model]) -> None:
-    sizes = cells.Sizes(asked.captions, asked.open, asked.extreme)
     began = time.monotonic()
     known = held_out.measure(next(iter(models.values())).autoencoder)
+    table.held_out |= {"right_kind": known.accuracy, "over_exposed": known.over_exposed}
+    best, blind = leak.bounds(known.spread)
+    table.held_out |= {"leak_of_a_linear_model": best, "leak_of_a_blind_model": blind}
+    table.held_out |= {f"chance_{count}": estimates.chance(known, count) for count in asked.pictures}
     for name, model in models.items():
+        table.is_of(name, model.digest, [row.name for row in ROWS if row.model == name])
         if name not in table.leaks:
-            table.leaks[name] = leak.leak(model)
+            table.leaks[name] = leak.leak(model, leak.NOISES)
     for sampler in asked.samplers:
         for steps in asked.steps:
             for row in ROWS:
-                done = table.cells.get((row.name, sampler, steps))
                 unwanted = sampler not in row.samplers or (asked.rows is not None and row.name not in asked.rows)
-                if row.model not in models or unwanted or (done and done.sizes.captions >= sizes.captions):
+                done = all((row.name, sampler, steps, count) in table.cells for count in asked.pictures)
+                if row.model not in models or unwanted or done:
                     continue
-                numbers = cells.measure(row, sampler, steps, models[row.model], known, sizes)
-                table.add([tables.Cell(row.name, sampler, steps, sizes, numbers)])
+                model, wanted = models[row.model], None
+                if model.predicts_v and not row.phi:
+                    wanted = reference.measure(model, max(asked.pictures), asked.out)
+                found = cells.measure(row, sampler, steps, model, known, wanted, asked.pictures)
+                table.add(
+                    tables.Cell(row.name, sampler, steps, count, cells.extremes(count), numbers)
+                    for count, numbers in found.items()
+                )
                 print(f"{time.monotonic() - began:6.0f} s  {sampler}, {steps} steps: {row.name}", flush=True)
 
 
@@ -73,9 +86,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=["DDIM"])
     parser.add_argument("--steps", nargs="+", type=int, default=[20], help=f"the stored table has {STEPS}")
     parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], help="default: all")
-    parser.add_argument("--captions", type=int, default=200, help="pictures of held-out captions for each cell")
-    parser.add_argument("--open", type=int, default=200, help="pictures of captions that leave the brightness open")
-    parser.add_argument("--extreme", type=int, default=20, help='pictures of "black", and of "white"')
+    text = "pictures for each cell; with several numbers, the smaller cells are of the first of the larger one's"
+    parser.add_argument("--pictures", nargs="+", type=int, default=[200], help=text)
     parser.add_argument("--threads", type=int, help="CPU threads; 1 where several runs share a machine")
     parser.add_argument("--merge", type=Path, nargs="+", default=[], help="put these tables together, measure nothing")
     parser.add_argument("--figures", action="store_true", help="draw the pictures too")

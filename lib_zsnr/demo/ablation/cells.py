@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lib_zsnr.demo.ablation.held_out import KINDS, OPEN_CAPTIONS, Gaussian, HeldOut, brightness, features, kind_of
+from lib_zsnr.demo.ablation.estimates import Number, brightness_error, jackknife, sampling_error
+from lib_zsnr.demo.ablation.held_out import (
+    DECODED_AT_ONCE,
+    OPEN_CAPTIONS,
+    Gaussian,
+    HeldOut,
+    brightness,
+    features,
+    kind_of,
+    over_exposed,
+)
 from lib_zsnr.demo.ablation.rows import CFG, Row
 from lib_zsnr.demo.pair.sample import Model, SamplerName, sample_latents
 
 BLACK, WHITE = "solid black background", "solid white background"
-# A decoded value this far above white counts as over-exposed: what is white in the data decodes to 1 +- 0.01.
-OVER_EXPOSED = 1.04
-GROUPS = 10
-"""Groups that the jackknife leaves out in turn."""
+SEEDS = {"captions": 0, "open": 100_000, "black": 200_000, "white": 300_000}
+"""Where the seeds of each part begin: no picture of one part starts from the noise of another's."""
 _BATCH = 64
-# Where the seeds of each part begin: no picture of one part starts from the noise of another's.
-_SEEDS = {"captions": 0, "open": 100_000, "black": 200_000, "white": 300_000}
-
-
-@dataclass(frozen=True)
-class Number:
-    """A measured value and its standard error."""
-
-    value: float
-    error: float
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How many pictures: of held-out captions; of captions that leave brightness open; of "black", and of "white"."""
-
-    captions: int
-    open: int
-    extreme: int
 
 
 @dataclass(frozen=True)
@@ -49,32 +38,75 @@ class Pictures:
     right_kind: Tensor
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The pictures of one cell. left_open: of captions that leave brightness open, without guidance."""
+
+    told: Pictures
+    black: Pictures
+    white: Pictures
+    left_open: Pictures | None
+
+
+def extremes(pictures: int) -> int:
+    """How many pictures of "black", and of "white", go with so many of the held-out captions.
+
+    Fewer, since they differ little: with 20 the standard error of their mean is a tenth of what the rows differ by.
+    """
+    return max(20, pictures // 20)
+
+
+def open_captions(count: int) -> list[str]:
+    """The captions that leave brightness open, in turn."""
+    return [OPEN_CAPTIONS[i % len(OPEN_CAPTIONS)] for i in range(count)]
+
+
 def measure(
-    row: Row, sampler: SamplerName, steps: int, model: Model, held_out: HeldOut, sizes: Sizes
-) -> dict[str, Number]:
-    """The numbers of one cell by their names."""
+    row: Row,
+    sampler: SamplerName,
+    steps: int,
+    model: Model,
+    held_out: HeldOut,
+    reference: Tensor | None,
+    counts: Iterable[int],
+) -> dict[int, dict[str, Number]]:
+    """The numbers of one cell by their names, for each count of pictures: the larger begin with the smaller's.
+
+    reference: the brightness of the open captions' pictures by very many steps, where that is measured.
+    """
+    counts = sorted(counts)
+    most = counts[-1]
 
     def make(part: str, captions: Sequence[str], cfg: float = CFG) -> Pictures:
-        return _make(row, sampler, steps, model, held_out, list(captions), cfg, _SEEDS[part])
+        return _make(row, sampler, steps, model, held_out, list(captions), cfg, SEEDS[part])
 
-    told = make("captions", held_out.captions[: sizes.captions])
-    black, white = make("black", [BLACK] * sizes.extreme), make("white", [WHITE] * sizes.extreme)
-    numbers = {
-        "black": jackknife(lambda kept: black.brightness[kept].mean(), sizes.extreme),
-        "white": jackknife(lambda kept: white.brightness[kept].mean(), sizes.extreme),
-        "over_exposed": jackknife(lambda kept: told.over_exposed[kept].mean(), sizes.captions),
-        "frechet": jackknife(
-            lambda kept: torch.tensor(Gaussian.of(told.features[kept]).distance(held_out.features)), sizes.captions
-        ),
-        "right_kind": jackknife(lambda kept: told.right_kind[kept].mean(), sizes.captions),
-    }
-    if not row.phi:
+    parts = Parts(
+        make("captions", held_out.captions[:most]),
+        make("black", [BLACK] * extremes(most)),
+        make("white", [WHITE] * extremes(most)),
         # Without guidance, which by itself moves brightness: "solid" is likeliest at the ends, so 7.5 times the pull of
         # the word goes there. And without guidance there is nothing to rescale.
-        left_open = make("open", [OPEN_CAPTIONS[i % len(OPEN_CAPTIONS)] for i in range(sizes.open)], cfg=1.0)
-        numbers["brightness_error"] = jackknife(
-            lambda kept: brightness_error(left_open.brightness, kept, held_out), sizes.open
-        )
+        None if row.phi else make("open", open_captions(most), cfg=1.0),
+    )
+    return {count: _numbers(parts, held_out, reference, count) for count in counts}
+
+
+def _numbers(parts: Parts, held_out: HeldOut, reference: Tensor | None, count: int) -> dict[str, Number]:
+    told = parts.told
+    numbers = {
+        "black": jackknife(lambda kept: parts.black.brightness[kept].mean(), extremes(count)),
+        "white": jackknife(lambda kept: parts.white.brightness[kept].mean(), extremes(count)),
+        "over_exposed": jackknife(lambda kept: told.over_exposed[kept].mean(), count),
+        "frechet": jackknife(
+            lambda kept: torch.tensor(Gaussian.of(told.features[kept]).distance(held_out.features)), count, True
+        ),
+        "right_kind": jackknife(lambda kept: told.right_kind[kept].mean(), count),
+    }
+    if parts.left_open is not None:
+        found = parts.left_open.brightness
+        numbers["brightness_error"] = jackknife(lambda kept: brightness_error(found, kept, held_out), count)
+        if reference is not None:
+            numbers["sampling_error"] = jackknife(lambda kept: sampling_error(found, kept, reference), count)
     return numbers
 
 
@@ -93,32 +125,11 @@ def _make(
     for start in range(0, len(captions), _BATCH):
         asked = captions[start : start + _BATCH]
         latents = sample_latents(model, asked, row.options(sampler), steps, cfg, row.phi, seed + start)
-        pixels = model.autoencoder.decode(latents)
-        # What a file holds is clipped; measured again from there, as the held-out pictures are.
-        seen = model.autoencoder.encode(pixels.clamp(-1, 1))
         wanted = torch.tensor([kind_of(caption) for caption in asked])
-        over = ((pixels + 1) / 2 > OVER_EXPOSED).any(dim=1).double().mean(dim=(1, 2))
-        parts.append((brightness(pixels), over, features(seen), (held_out.kinds(seen) == wanted).double()))
+        for some, kinds in zip(latents.split(DECODED_AT_ONCE), wanted.split(DECODED_AT_ONCE)):
+            pixels = model.autoencoder.decode(some)
+            # What a file holds is clipped; measured again from there, as the held-out pictures are.
+            seen = model.autoencoder.encode(pixels.clamp(-1, 1))
+            right = (held_out.kinds(seen) == kinds).double()
+            parts.append((brightness(pixels), over_exposed(pixels), features(seen), right))
     return Pictures(*(torch.cat(part) for part in zip(*parts)))
-
-
-def brightness_error(found: Tensor, kept: Tensor, held_out: HeldOut) -> Tensor:
-    """Mean absolute difference between the sorted brightnesses of each kind and those of the held-out pictures.
-
-    found: `[N]`, picture i of the kind i modulo their number; kept: the numbers of those that count.
-    """
-    errors = []
-    for number, kind in enumerate(KINDS):
-        mine = found[kept[kept % len(KINDS) == number]].sort().values.double()
-        places = (torch.arange(len(mine), dtype=torch.float64) + 0.5) / len(mine)
-        errors.append((mine - torch.quantile(held_out.brightness[kind].double(), places)).abs().mean())
-    return torch.stack(errors).mean()
-
-
-def jackknife(statistic: Callable[[Tensor], Tensor], count: int) -> Number:
-    """A statistic of pictures 0 to count - 1, and its standard error from leaving out each of GROUPS parts."""
-    everyone = torch.arange(count)
-    groups = everyone * GROUPS // count
-    without = torch.stack([statistic(everyone[groups != group]).double() for group in range(GROUPS)])
-    spread = (without - without.mean()).square().sum() * (GROUPS - 1) / GROUPS
-    return Number(float(statistic(everyone)), float(spread.sqrt()))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+import math
 
-from lib_zsnr.demo.ablation.cells import Number, jackknife
+import torch
+from torch import Tensor
+
+from lib_zsnr.demo.ablation.estimates import Number, jackknife
 from lib_zsnr.demo.pair import text
 from lib_zsnr.demo.pair.sample import NORMAL_SIGMAS, ZERO_SNR_SIGMAS, Denoiser, Model, start_noise
 from lib_zsnr.demo.pair.unet import LATENT_SIZE
@@ -15,7 +18,7 @@ _BATCH = 64
 
 
 @torch.inference_mode()
-def leak(model: Model, noises: int = NOISES) -> Number:
+def leak(model: Model, noises: int) -> Number:
     """How far the means of the predicted latents spread because of the start noise's means alone.
 
     In units of the latents, channel by channel: the slope over the noise's means, times the spread of those, 1 / 16.
@@ -32,8 +35,20 @@ def leak(model: Model, noises: int = NOISES) -> Number:
         predicted.append(clean.mean(dim=(2, 3)))
     x, y = torch.cat(given).double(), torch.cat(predicted).double()
 
-    def slope(kept: torch.Tensor) -> torch.Tensor:
+    def slope(kept: Tensor) -> Tensor:
         dx, dy = x[kept] - x[kept].mean(dim=0), y[kept] - y[kept].mean(dim=0)
         return (dx * dy).sum() / dx.square().sum() / LATENT_SIZE
 
     return jackknife(slope, noises)
+
+
+def bounds(spread: Tensor) -> tuple[float, float]:
+    """What models of epsilon on the usual schedule would leak: the best linear one, and one that is blind to means.
+
+    spread: the variances of the data's means, `[C]`, one for each channel. The blind one takes all of the noise's mean
+    for the picture's, since it never predicts that the noise has a mean.
+    """
+    alpha = 1 / (1 + NORMAL_SIGMAS[-1].double().item() ** 2)
+    noise = (1 - alpha) / LATENT_SIZE**2
+    best = math.sqrt(alpha) * spread / (alpha * spread + noise)
+    return float(best.mean()) / LATENT_SIZE, 1 / math.sqrt(alpha) / LATENT_SIZE

@@ -35,6 +35,7 @@ PHIS = (0.25, 0.5, 0.7, 1.0)
 RESCALED = tuple(Row(f"{ALL_BUT_RESCALE.name}, phi {phi:g}", "fixed", True, "trailing", phi) for phi in PHIS)
 PAPER = RESCALED[PHIS.index(0.7)]
 """All four remedies, with the paper's phi."""
+BRIDGED = Row("fixed, zero SNR, bridge", "fixed", True, "bridge", samplers=("Euler", "DPM++ 2M"))
 
 ROWS = (
     FLAWED,
@@ -44,7 +45,9 @@ ROWS = (
     Row("fixed, zero SNR", "fixed", True),
     ALL_BUT_RESCALE,
     *RESCALED,
-    # Against all but the rescale. DDIM visits whole timesteps, so there it is not offered.
-    Row("fixed, zero SNR, bridge", "fixed", True, "bridge", samplers=("Euler", "DPM++ 2M")),
+    # Against all but the rescale; for DPM++ 2M Karras is what the WebUI gives. DDIM visits whole timesteps only.
+    BRIDGED,
+    Row("fixed, zero SNR, karras", "fixed", True, "karras", samplers=("Euler",)),
     Row("fixed, zero SNR, exponential", "fixed", True, "exponential", samplers=("Euler", "DPM++ 2M")),
+    Row("fixed, zero SNR, beta", "fixed", True, "beta", samplers=("Euler", "DPM++ 2M")),
 )

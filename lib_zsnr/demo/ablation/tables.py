@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib_zsnr.demo.ablation.cells import Number, Sizes
+from lib_zsnr.demo.ablation.estimates import Number
 
-COLUMNS = ("black", "white", "brightness_error", "over_exposed", "frechet", "right_kind")
-# Two tables agree where no difference is larger than so many standard errors of it: of some sixty, one in ten runs
-# has one beyond 3.2 by chance.
-AGREEING = 4.0
+COLUMNS = ("black", "white", "brightness_error", "sampling_error", "over_exposed", "frechet", "right_kind")
+# Two tables agree where no number differs by more than the stored one's standard error: the same seeds make the same
+# pictures again, and only where float rounding tips a picture over can a number move.
+AGREEING = 1.0
 # What float rounding on another machine moves a number by, errors or not.
 _ROUNDING = 2e-3
-Key = tuple[str, str, int]
+Key = tuple[str, str, int, int]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One measured cell: its numbers by the names of COLUMNS, and how many pictures they are of."""
+    """One measured cell: its numbers by the names of COLUMNS, and how many pictures they are of.
+
+    extremes: how many those of "black", and of "white", are.
+
+    The same pictures may be in a smaller cell too: those that a shorter run makes again.
+    """
 
     row: str
     sampler: str
     steps: int
-    sizes: Sizes
+    pictures: int
+    extremes: int
     numbers: Mapping[str, Number]
 
     @property
     def key(self) -> Key:
-        return self.row, self.sampler, self.steps
+        return self.row, self.sampler, self.steps, self.pictures
 
 
 class Table:
@@ -41,37 +46,48 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.weights: dict[str, str] = {}
+        self.held_out: dict[str, float] = {}
         self.leaks: dict[str, Number] = {}
         self.cells: dict[Key, Cell] = {}
         if path.exists():
             self._read(json.loads(path.read_text(encoding="utf-8")))
 
     def _read(self, content: dict[str, Any]) -> None:
+        self.weights, self.held_out = content["weights"], content["held_out"]
         self.leaks = {name: Number(**number) for name, number in content["leaks"].items()}
         for stored in content["cells"]:
             numbers = {name: Number(**number) for name, number in stored.pop("numbers").items()}
-            cell = Cell(sizes=Sizes(**stored.pop("sizes")), numbers=numbers, **stored)
+            extremes = stored.pop("black_and_white_pictures")
+            cell = Cell(numbers=numbers, extremes=extremes, **stored)
             self.cells[cell.key] = cell
 
     def add(self, cells: Iterable[Cell]) -> None:
-        """Put cells in, in the place of smaller ones, and write the file."""
-        for cell in cells:
-            known = self.cells.get(cell.key)
-            if known is None or known.sizes.captions <= cell.sizes.captions:
-                self.cells[cell.key] = cell
+        """Put cells in and write the file."""
+        self.cells |= {cell.key: cell for cell in cells}
         self.write()
+
+    def is_of(self, model: str, digest: str, rows: Collection[str]) -> None:
+        """Say which weights a model has from now on; what was measured with others is left out."""
+        if self.weights.get(model) != digest:
+            self.leaks.pop(model, None)
+            self.cells = {key: cell for key, cell in self.cells.items() if cell.row not in rows}
+        self.weights[model] = digest
 
     def write(self) -> None:
         """Write the JSON and, beside it, the CSV."""
-        ordered = sorted(self.cells.values(), key=lambda cell: (cell.sampler, cell.steps))
+        ordered = sorted(self.cells.values(), key=lambda cell: (cell.sampler, cell.steps, cell.pictures))
         content = {
+            "weights": self.weights,
+            "held_out": {name: float(f"{value:.4g}") for name, value in self.held_out.items()},
             "leaks": {name: vars(number) for name, number in self.leaks.items()},
             "cells": [
                 {
                     "row": cell.row,
                     "sampler": cell.sampler,
                     "steps": cell.steps,
-                    "sizes": vars(cell.sizes),
+                    "pictures": cell.pictures,
+                    "black_and_white_pictures": cell.extremes,
                     "numbers": {name: _rounded(number) for name, number in cell.numbers.items()},
                 }
                 for cell in ordered
@@ -82,35 +98,40 @@ class Table:
         with self.path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
             lines = csv.writer(file, lineterminator="\n")
             names = [f"{column}{ending}" for column in COLUMNS for ending in ("", "_error")]
-            lines.writerow(["sampler", "steps", "row", "pictures", *names])
+            lines.writerow(["sampler", "steps", "row", "pictures", "black_and_white_pictures", *names])
             for cell in ordered:
                 numbers = [cell.numbers.get(column) for column in COLUMNS]
                 values = [value for number in numbers for value in _cells_of(number)]
-                lines.writerow([cell.sampler, cell.steps, cell.row, cell.sizes.captions, *values])
+                lines.writerow([cell.sampler, cell.steps, cell.row, cell.pictures, cell.extremes, *values])
 
 
 def disagreements(mine: Table, stored: Table) -> list[str]:
-    """A line for each number of `mine` that `stored` has otherwise, beyond what their errors allow."""
+    """A line for each number of `mine` that `stored` has otherwise, beyond what its error allows."""
     found = []
+    for name, number in mine.leaks.items():
+        found += _compared(f"leak of {name}", number, stored.leaks.get(name))
     for key, cell in mine.cells.items():
+        known = stored.cells[key].numbers if key in stored.cells else {}
         for name, number in cell.numbers.items():
-            known = stored.cells[key].numbers[name] if key in stored.cells else None
-            if known is None:
-                found.append(f"{' / '.join(map(str, key))}: the stored table has no {name}")
-                continue
-            allowed = AGREEING * math.hypot(number.error, known.error) + _ROUNDING
-            if abs(number.value - known.value) > allowed:
-                text = f"{number.value:.4g} is not the stored {known.value:.4g} within {allowed:.2g}"
-                found.append(f"{' / '.join(map(str, key))}: {name} {text}")
+            found += _compared(f"{' / '.join(map(str, key))}: {name}", number, known.get(name))
     return found
 
 
-def as_text(table: Table, sampler: str, steps: int, rows: Iterable[str]) -> list[str]:
-    """The rows of one sampler and step count as lines of Markdown."""
+def _compared(name: str, mine: Number, stored: Number | None) -> list[str]:
+    if stored is None:
+        return [f"{name}: the stored table has none"]
+    allowed = AGREEING * stored.error + _ROUNDING
+    if abs(mine.value - stored.value) <= allowed:
+        return []
+    return [f"{name}: {mine.value:.4g} is not the stored {stored.value:.4g} within {allowed:.2g}"]
+
+
+def as_text(table: Table, sampler: str, steps: int, pictures: int, rows: Iterable[str]) -> list[str]:
+    """The rows of one sampler, step count and number of pictures as lines of Markdown."""
     lines = [f"| {sampler}, {steps} steps | {' | '.join(name.replace('_', ' ') for name in COLUMNS)} |"]
     lines.append("|---" * (len(COLUMNS) + 1) + "|")
     for row in rows:
-        cell = table.cells.get((row, sampler, steps))
+        cell = table.cells.get((row, sampler, steps, pictures))
         if cell is not None:
             shown = [_shown(cell.numbers.get(column)) for column in COLUMNS]
             lines.append(f"| {row} | {' | '.join(shown)} |")

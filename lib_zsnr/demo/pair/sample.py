@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Literal
 
+import numpy as np
 import torch
 from k_diffusion import sampling
+from scipy import stats
 from torch import Tensor, nn
 
 from lib_zsnr.core.guidance import Space, rescale_cfg
@@ -21,7 +24,7 @@ from lib_zsnr.demo.pair import text, unet
 from lib_zsnr.demo.pair.autoencoder import Autoencoder
 
 SamplerName = Literal["DDIM", "Euler", "DPM++ 2M"]
-Spacing = Literal["leading", "linspace", "trailing", "karras", "exponential", "bridge"]
+Spacing = Literal["leading", "linspace", "trailing", "karras", "exponential", "beta", "bridge"]
 
 _ALPHAS_CUMPROD = scaled_linear_alphas_cumprod()
 NORMAL_SIGMAS = sigmas_from_alphas_cumprod(_ALPHAS_CUMPROD).float()
@@ -33,6 +36,8 @@ _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "Euler": sampling.sample_euler,
     "DPM++ 2M": sampling.sample_dpmpp_2m,
 }
+_DIGITS = 12  # of a digest: enough that no two of a few weights share one
+_BETA = 0.6  # both parameters, by the WebUI's default
 # What the WebUI gives each sampler by itself.
 HOST_SPACING: dict[str, Spacing] = {"DDIM": "leading", "Euler": "linspace", "DPM++ 2M": "karras"}
 
@@ -65,6 +70,15 @@ class Model:
         return self.name == "fixed"
 
     @property
+    def digest(self) -> str:
+        """Which weights these are, those of the autoencoder among them."""
+        found = hashlib.sha256()
+        for part in (self.network, self.autoencoder):
+            for tensor in part.state_dict().values():
+                found.update(tensor.cpu().numpy().tobytes())
+        return found.hexdigest()[:_DIGITS]
+
+    @property
     def device(self) -> torch.device:
         return self.autoencoder.mean.device
 
@@ -91,8 +105,16 @@ def levels(options: Options, steps: int) -> Tensor:
         return bridged_sigmas(table, steps)
     if spacing == "linspace":
         return torch.cat([interpolate_log(table, torch.linspace(len(table) - 1, 0, steps)), table.new_zeros(1)])
+    if spacing == "beta":
+        return _beta_sigmas(table, steps)
     family = sampling.get_sigmas_karras if spacing == "karras" else sampling.get_sigmas_exponential
     return family(steps, table[0].item(), table[-1].item())
+
+
+def _beta_sigmas(table: Tensor, steps: int) -> Tensor:
+    """The WebUI's Beta: its places are on the sigma axis, not on the timestep axis as in the paper it is from."""
+    places = torch.from_numpy(stats.beta.ppf(np.linspace(1, 0, steps), _BETA, _BETA)).to(table)
+    return torch.cat([table[0] + places * (table[-1] - table[0]), table.new_zeros(1)])
 
 
 class Denoiser:

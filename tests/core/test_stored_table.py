@@ -1,0 +1,57 @@
+"""What docs/ablation says: the claims of the README, read from the stored table."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+for _package in ("diffusers", "transformers", "safetensors", "k_diffusion"):
+    pytest.importorskip(_package)
+
+from lib_zsnr.demo.ablation import rows, tables  # noqa: E402
+from lib_zsnr.demo.ablation.estimates import Number  # noqa: E402
+from lib_zsnr.demo.pair import sample  # noqa: E402
+
+PAPERS_FID_GAIN = 0.088  # Lin et al. 2023, Table 3: 23.76 to 21.66
+
+
+@pytest.fixture(scope="module")
+def stored() -> tables.Table:
+    return tables.Table(Path(__file__).parents[2] / "docs/ablation/ablation.json")
+
+
+def differ(smaller: Number, larger: Number) -> bool:
+    """By more than twice the error of the difference; too strict, since both are of the same seeds and captions."""
+    return larger.value - smaller.value > 2 * math.hypot(larger.error, smaller.error)
+
+
+def test_the_stored_table_is_of_the_stored_weights(stored: tables.Table, tmp_path: Path):
+    for name in ("flawed", "fixed"):
+        assert stored.weights[name] == sample.load(name, tmp_path / "clip").digest
+
+
+def test_the_stored_table_shows_black_white_and_less_of_what_is_wrong(stored: tables.Table):
+    flawed, fixed, paper = (
+        stored.cells[row.name, "DDIM", 20, 1000].numbers for row in (rows.FLAWED, rows.ALL_BUT_RESCALE, rows.PAPER)
+    )
+    assert paper["black"].value <= 0.05 < 0.2 < flawed["black"].value
+    assert paper["white"].value >= 0.95 > 0.8 > flawed["white"].value
+    assert differ(paper["black"], flawed["black"])
+    assert differ(flawed["white"], paper["white"])
+    assert paper["frechet"].value <= (1 - PAPERS_FID_GAIN) * flawed["frechet"].value
+    assert differ(paper["frechet"], flawed["frechet"])
+    assert paper["over_exposed"].value <= fixed["over_exposed"].value / 2
+    assert differ(paper["over_exposed"], fixed["over_exposed"])
+    assert differ(fixed["brightness_error"], flawed["brightness_error"])
+
+
+@pytest.mark.parametrize(("sampler", "share"), [("DPM++ 2M", 1 / 3), ("Euler", 0.6)])
+def test_the_stored_table_shows_the_bridge_better_than_trailing_with_ten_steps(stored, sampler, share):
+    bridge, trailing = (
+        stored.cells[row.name, sampler, 10, 200].numbers for row in (rows.BRIDGED, rows.ALL_BUT_RESCALE)
+    )
+    assert bridge["sampling_error"].value <= share * trailing["sampling_error"].value
+    assert differ(bridge["sampling_error"], trailing["sampling_error"])
+    assert not differ(trailing["frechet"], bridge["frechet"])
