@@ -120,7 +120,7 @@ def test_a_table_comes_back_with_all_its_sizes(tmp_path: Path):
     assert again.cells == table.cells
     assert (again.leaks, again.weights, again.held_out) == (table.leaks, table.weights, table.held_out)
     lines = tables.as_text(again, "DDIM", 20, 10, ["a", "b"])[2:]
-    assert [line.split(" |")[:2] for line in lines] == [["| a", " 2 ± 0.1"], ["| b", " 3 ± 0.1"]]
+    assert [line.split(" |")[:2] for line in lines] == [["| a", " 2.00 ± 0.10"], ["| b", " 3.00 ± 0.10"]]
     with (tmp_path / "t.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert [(line["row"], line["black"], line["white"]) for line in lines] == [

@@ -97,7 +97,7 @@ class Table:
         self.path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         with self.path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
             lines = csv.writer(file, lineterminator="\n")
-            names = [f"{column}{ending}" for column in COLUMNS for ending in ("", "_error")]
+            names = [f"{column}{ending}" for column in COLUMNS for ending in ("", "_standard_error")]
             lines.writerow(["sampler", "steps", "row", "pictures", "black_and_white_pictures", *names])
             for cell in ordered:
                 numbers = [cell.numbers.get(column) for column in COLUMNS]
@@ -139,7 +139,10 @@ def as_text(table: Table, sampler: str, steps: int, pictures: int, rows: Iterabl
 
 
 def _shown(number: Number | None) -> str:
-    return "-" if number is None else f"{number.value:.3g} ± {number.error:.1g}"
+    if number is None:
+        return "-"
+    decimals = 1 if number.value >= 10 else 2 if number.value >= 1 else 3
+    return f"{number.value:.{decimals}f} ± {number.error:.{decimals}f}"
 
 
 def _rounded(number: Number) -> dict[str, float]:
