@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from lib_zsnr.demo.pair.sample import (  # noqa: E402
     ZERO_SNR_SIGMAS,
     Model,
     Options,
+    Spacing,
     levels,
     sample_latents,
     start_noise,
@@ -281,7 +283,7 @@ class TestSample:
         torch.testing.assert_close(found, wanted, rtol=2e-3, atol=2e-3)
 
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])
-    @pytest.mark.parametrize("spacing", [None, "leading", "linspace", "trailing", "karras", "exponential"])
+    @pytest.mark.parametrize("spacing", [None, *get_args(Spacing)])
     def test_the_levels_fall_and_trailing_begins_at_the_top(self, sampler: str, spacing: str | None):
         for zero_snr, table in ((False, NORMAL_SIGMAS), (True, ZERO_SNR_SIGMAS)):
             found = levels(Options(sampler, zero_snr, spacing), 10)
@@ -294,7 +296,8 @@ class TestSample:
         model, options = model_of("flawed", weights, clip), Options("Euler")
         two = sample_latents(model, ["line-art logo", "a ball on a floor"], options, 3, 7.5, 0.0, 0)
         one = sample_latents(model, ["a ball on a floor"], options, 3, 7.5, 0.0, 1)
-        torch.testing.assert_close(two[1:], one, rtol=1e-4, atol=1e-4)
+        # Other batches are rounded otherwise, and guidance multiplies that; another picture would be off by 1.
+        torch.testing.assert_close(two[1:], one, rtol=2e-3, atol=2e-3)
 
 
 class TestTraining:

@@ -14,12 +14,13 @@ from lib_zsnr.demo.ablation import rows, tables  # noqa: E402
 from lib_zsnr.demo.ablation.estimates import Number  # noqa: E402
 from lib_zsnr.demo.pair import sample  # noqa: E402
 
+ROOT = Path(__file__).parents[2]
 PAPERS_FID_GAIN = 0.088  # Lin et al. 2023, Table 3: 23.76 to 21.66
 
 
 @pytest.fixture(scope="module")
 def stored() -> tables.Table:
-    return tables.Table(Path(__file__).parents[2] / "docs/ablation/ablation.json")
+    return tables.Table(ROOT / "docs/ablation/ablation.json")
 
 
 def differ(smaller: Number, larger: Number) -> bool:
@@ -55,3 +56,10 @@ def test_the_stored_table_shows_the_bridge_better_than_trailing_with_ten_steps(s
     assert bridge["sampling_error"].value <= share * trailing["sampling_error"].value
     assert differ(bridge["sampling_error"], trailing["sampling_error"])
     assert not differ(trailing["frechet"], bridge["frechet"])
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/evidence.md"])
+def test_the_pages_quote_the_stored_table(stored: tables.Table, page: str):
+    lines = tables.as_text(stored, "DDIM", 20, 1000, [row.name for row in rows.ROWS])
+    assert len(lines) > 10
+    assert "\n".join(lines) in (ROOT / page).read_text(encoding="utf-8")

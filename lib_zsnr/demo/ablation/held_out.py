@@ -15,11 +15,12 @@ from torch import Tensor
 
 from lib_zsnr.demo.pair import scenes
 from lib_zsnr.demo.pair.autoencoder import Autoencoder
+from lib_zsnr.demo.pair.scenes import KINDS
 
 PICTURES = 2000
+"""Some four hundred of each kind, and no more than two cores draw and encode in a minute."""
 LEARNED_FROM = 1400
 """The discriminant learns from the first ones and is tried on the rest."""
-KINDS = ("solid", "street", "logo", "ball", "hills")
 OVER_EXPOSED = 1.04
 """A decoded value this far above white counts as over-exposed: what is white in the data decodes to 1 +- 0.01."""
 OPEN_CAPTIONS = ("solid background", "street with one lamp", "line-art logo", "a ball on a floor", "hills under a sky")

@@ -21,6 +21,7 @@ from transformers import CLIPTokenizer
 from lib_zsnr.core.schedule import LINEAR_END, LINEAR_START, NUM_TRAIN_TIMESTEPS
 from lib_zsnr.demo.pair import layout, text, unet
 from lib_zsnr.demo.pair.autoencoder import CHANNELS, LATENT_CHANNELS, SCALE_FACTOR
+from lib_zsnr.demo.pair.shapes import SIZE
 
 # Empty tensors by which ComfyUI and reForge know such a model, and this extension too.
 MARKERS = ("v_pred", "ztsnr")
@@ -103,7 +104,7 @@ def ldm_autoencoder_params() -> dict[str, object]:
     return {
         "double_z": True,
         "z_channels": LATENT_CHANNELS,
-        "resolution": 128,
+        "resolution": SIZE,
         "in_channels": 3,
         "out_ch": 3,
         "ch": CHANNELS,

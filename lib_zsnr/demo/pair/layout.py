@@ -17,6 +17,7 @@ from lib_zsnr.demo.pair.autoencoder import (
     Autoencoder,
     bilinear_kernel,
 )
+from lib_zsnr.demo.pair.shapes import SIZE
 
 UNET_PREFIX = "model.diffusion_model."
 AUTOENCODER_PREFIX = "first_stage_model."
@@ -106,7 +107,7 @@ def full_autoencoder() -> AutoencoderKL:
         layers_per_block=0,
         latent_channels=LATENT_CHANNELS,
         norm_num_groups=GROUPS,
-        sample_size=128,
+        sample_size=SIZE,
         scaling_factor=SCALE_FACTOR,
     )
 

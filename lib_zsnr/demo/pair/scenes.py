@@ -20,7 +20,7 @@ EXTREME = 0.2
 WRONG, MISSING = 0.25, 0.15
 TRAIN_SEED, HELD_OUT_SEED = 1, 2
 
-_KINDS = ("solid", "street", "logo", "ball", "hills")
+KINDS = ("solid", "street", "logo", "ball", "hills")
 _SHARES = (0.2, 0.2, 0.2, 0.25, 0.15)
 
 
@@ -38,7 +38,7 @@ class Scene:
 def draw(seed: int, index: int) -> Scene:
     """Picture number `index` of the data set `seed`; always the same."""
     rng = np.random.default_rng([seed, index])
-    kind = str(rng.choice(_KINDS, p=_SHARES))
+    kind = str(rng.choice(KINDS, p=_SHARES))
     level = _level(rng)
     pixels, words = DRAWERS[kind](rng, level)
     return Scene(np.clip(pixels, 0, 1).astype(np.float32), _caption(rng, words), level, kind)
