@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lib_zsnr.demo.ablation import __main__ as command
-from lib_zsnr.demo.ablation import estimates, held_out, leak, reference, rows, tables
+from lib_zsnr.demo.ablation import cells, estimates, held_out, leak, reference, rows, tables
 from lib_zsnr.demo.ablation.estimates import Number
 from lib_zsnr.demo.pair import sample, scenes, unet
 
@@ -114,11 +114,11 @@ def test_every_caption_names_its_kind():
 def test_a_table_comes_back_with_all_its_sizes(tmp_path: Path):
     table = tables.Table(tmp_path / "t.json")
     table.leaks["flawed"] = Number(0.9, 0.01)
-    table.weights["flawed"], table.held_out["chance_10"] = "abc", 0.06
+    table.weights["flawed"], table.yardsticks["chance_10"] = "abc", 0.06
     table.add([cell(1.0, pictures=100), cell(2.0, pictures=10), cell(3.0, row="b")])
     again = tables.Table(tmp_path / "t.json")
     assert again.cells == table.cells
-    assert (again.leaks, again.weights, again.held_out) == (table.leaks, table.weights, table.held_out)
+    assert (again.leaks, again.weights, again.yardsticks) == (table.leaks, table.weights, table.yardsticks)
     lines = tables.as_text(again, "DDIM", 20, 10, ["a", "b"])[2:]
     assert [line.split(" |")[:2] for line in lines] == [["| a", " 2.00 ± 0.10"], ["| b", " 3.00 ± 0.10"]]
     with (tmp_path / "t.csv").open(encoding="utf-8") as file:
@@ -190,10 +190,14 @@ def test_only_the_flawed_model_reads_the_noise(tmp_path: Path):
 
 def test_the_command_goes_on_compares_and_knows_a_smaller_run_again(tmp_path: Path, monkeypatch, capsys):
     """All of it, on few pictures: 20 and their first 10, then those 10 alone, in another folder."""
-    monkeypatch.setattr(held_out, "PICTURES", 60)
-    monkeypatch.setattr(held_out, "LEARNED_FROM", 40)
-    monkeypatch.setattr(reference, "STEPS", 3)
-    monkeypatch.setattr(leak, "NOISES", 20)
+    for module, name, value in (
+        (held_out, "PICTURES", 24),
+        (held_out, "LEARNED_FROM", 20),
+        (cells, "extremes", lambda pictures: 3),
+        (reference, "STEPS", 3),
+        (leak, "NOISES", 20),
+    ):
+        monkeypatch.setattr(module, name, value)
     chosen = ["--rows", rows.FLAWED.name, rows.ALL_BUT_RESCALE.name, "--steps", "2"]
     large, small = tmp_path / "large", tmp_path / "small"
     assert command.main(["--out", str(large), "--pictures", "10", "20", *chosen]) == 0

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Sequence
+from typing import Iterable, Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from lib_zsnr.demo.ablation import cells, estimates, figures, held_out, leak, reference, tables
-from lib_zsnr.demo.ablation.rows import ROWS, SAMPLERS, STEPS
+from lib_zsnr.demo.ablation.rows import ROWS, SAMPLERS, STEPS, Row
 from lib_zsnr.demo.pair import sample, unet
 
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for other in asked.merge:
         more = tables.Table(other)
         table.weights |= more.weights
-        table.held_out |= more.held_out
+        table.yardsticks |= more.yardsticks
         table.leaks |= more.leaks
         table.add(more.cells.values())
     models = {
@@ -53,30 +54,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(asked: argparse.Namespace, table: tables.Table, models: dict[str, sample.Model]) -> None:
     began = time.monotonic()
     known = held_out.measure(next(iter(models.values())).autoencoder)
-    table.held_out |= {"right_kind": known.accuracy, "over_exposed": known.over_exposed}
-    best, blind = leak.bounds(known.spread)
-    table.held_out |= {"leak_of_a_linear_model": best, "leak_of_a_blind_model": blind}
-    table.held_out |= {f"chance_{count}": estimates.chance(known, count) for count in asked.pictures}
     for name, model in models.items():
         table.is_of(name, model.digest, [row.name for row in ROWS if row.model == name])
         if name not in table.leaks:
             table.leaks[name] = leak.leak(model, leak.NOISES)
+    missing = [cell for cell in _wanted(asked, models) if not _is_there(table, *cell, asked.pictures)]
+    references = {
+        row.model: reference.measure(models[row.model], max(asked.pictures), asked.out)
+        for row in {row for row, _, _ in missing}
+        if models[row.model].predicts_v and not row.phi
+    }
+    _lay_yardsticks(table, known, references.values(), asked.pictures)
+    for row, sampler, steps in missing:
+        many_steps = references.get(row.model)
+        found = cells.measure(row, sampler, steps, models[row.model], known, many_steps, asked.pictures)
+        table.add(
+            tables.Cell(row.name, sampler, steps, count, cells.extremes(count), numbers)
+            for count, numbers in found.items()
+        )
+        print(f"{time.monotonic() - began:6.0f} s  {sampler}, {steps} steps: {row.name}", flush=True)
+
+
+def _wanted(
+    asked: argparse.Namespace, models: dict[str, sample.Model]
+) -> Iterator[tuple[Row, sample.SamplerName, int]]:
     for sampler in asked.samplers:
         for steps in asked.steps:
             for row in ROWS:
-                unwanted = sampler not in row.samplers or (asked.rows is not None and row.name not in asked.rows)
-                done = all((row.name, sampler, steps, count) in table.cells for count in asked.pictures)
-                if row.model not in models or unwanted or done:
-                    continue
-                model, wanted = models[row.model], None
-                if model.predicts_v and not row.phi:
-                    wanted = reference.measure(model, max(asked.pictures), asked.out)
-                found = cells.measure(row, sampler, steps, model, known, wanted, asked.pictures)
-                table.add(
-                    tables.Cell(row.name, sampler, steps, count, cells.extremes(count), numbers)
-                    for count, numbers in found.items()
-                )
-                print(f"{time.monotonic() - began:6.0f} s  {sampler}, {steps} steps: {row.name}", flush=True)
+                left_out = asked.rows is not None and row.name not in asked.rows
+                if row.model in models and sampler in row.samplers and not left_out:
+                    yield row, sampler, steps
+
+
+def _is_there(table: tables.Table, row: Row, sampler: str, steps: int, pictures: Sequence[int]) -> bool:
+    return all((row.name, sampler, steps, count) in table.cells for count in pictures)
+
+
+def _lay_yardsticks(
+    table: tables.Table, known: held_out.HeldOut, references: Iterable[Tensor], pictures: Sequence[int]
+) -> None:
+    best, blind = leak.bounds(known.spread)
+    table.yardsticks |= {"right_kind": known.accuracy, "over_exposed": known.over_exposed}
+    table.yardsticks |= {"leak_of_a_linear_model": best, "leak_of_a_blind_model": blind}
+    for count in pictures:
+        table.yardsticks[f"chance_{count}"] = estimates.chance(known, count)
+        for found in references:
+            left = estimates.brightness_error(found, torch.arange(count), known)
+            table.yardsticks[f"brightness_error_by_many_steps_{count}"] = float(left)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

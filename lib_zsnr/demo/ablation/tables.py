@@ -42,19 +42,22 @@ class Cell:
 
 
 class Table:
-    """A table in a file. Each cell is written when it is measured, so that a run that is cut off can go on."""
+    """A table in a file. Each cell is written when it is measured, so that a run that is cut off can go on.
+
+    weights: a digest of each model's. yardsticks: what the numbers are to be compared with, such as what is chance.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.weights: dict[str, str] = {}
-        self.held_out: dict[str, float] = {}
+        self.yardsticks: dict[str, float] = {}
         self.leaks: dict[str, Number] = {}
         self.cells: dict[Key, Cell] = {}
         if path.exists():
             self._read(json.loads(path.read_text(encoding="utf-8")))
 
     def _read(self, content: dict[str, Any]) -> None:
-        self.weights, self.held_out = content["weights"], content["held_out"]
+        self.weights, self.yardsticks = content["weights"], content["yardsticks"]
         self.leaks = {name: Number(**number) for name, number in content["leaks"].items()}
         for stored in content["cells"]:
             numbers = {name: Number(**number) for name, number in stored.pop("numbers").items()}
@@ -79,7 +82,7 @@ class Table:
         ordered = sorted(self.cells.values(), key=lambda cell: (cell.sampler, cell.steps, cell.pictures))
         content = {
             "weights": self.weights,
-            "held_out": {name: float(f"{value:.4g}") for name, value in self.held_out.items()},
+            "yardsticks": {name: float(f"{value:.4g}") for name, value in self.yardsticks.items()},
             "leaks": {name: vars(number) for name, number in self.leaks.items()},
             "cells": [
                 {
