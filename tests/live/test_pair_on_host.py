@@ -120,7 +120,8 @@ def test_every_row_of_the_ablation_is_sampled_as_the_webui_does(pair, folder, ro
     model = sample.load(row.model, folder / "clip")
     latents = sample.sample(model, [prompt] * count, row.options(sampler), steps, rows.CFG, row.phi, seed)
     wanted = (latents.clamp(-1, 1) + 1) * 127.5
-    assert np.abs(found - wanted.permute(0, 2, 3, 1).numpy()).mean() < 2
+    # The two rows that are nearest to each other, flawed by Euler with and without trailing, differ by 0.97.
+    assert np.abs(found - wanted.permute(0, 2, 3, 1).numpy()).mean() < 0.7
 
 
 @pytest.mark.parametrize("part", ["black", "white"])
