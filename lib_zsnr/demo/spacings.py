@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from k_diffusion import sampling
 from torch import Tensor
 
 from lib_zsnr.demo.bank import draw_bank
 from lib_zsnr.demo.exact_model import ExactModel
 from lib_zsnr.demo.measure import Start, distance, prepare
-from lib_zsnr.demo.pair.sample import Options, SamplerName, Spacing, levels
+from lib_zsnr.demo.pair.sample import FUNCTIONS, Options, SamplerName, Spacing, levels
 
-FUNCTIONS: dict[SamplerName, Callable[..., Tensor]] = {
-    "DPM++ 2M": sampling.sample_dpmpp_2m,
-    "Euler": sampling.sample_euler,
-}
+SAMPLERS: tuple[SamplerName, ...] = ("DPM++ 2M", "Euler")
 OTHERS: tuple[Spacing, ...] = ("karras", "exponential", "beta")
 """What the WebUI has besides, over the zero-SNR range."""
 STEPS = (6, 8, 10, 12, 15, 20, 30)
@@ -34,11 +30,11 @@ def brightness_error(
 
 def table(bank: Tensor, starts: Sequence[Start]) -> list[str]:
     """Lines of Markdown: for each sampler trailing, the best of the others, and the bridge."""
-    lines = [f"| Steps | {' | '.join(f'{name}: trailing | best other | bridge' for name in FUNCTIONS)} |"]
-    lines.append("|---" * (3 * len(FUNCTIONS) + 1) + "|")
+    lines = [f"| Steps | {' | '.join(f'{name}: trailing | best other | bridge' for name in SAMPLERS)} |"]
+    lines.append("|---" * (3 * len(SAMPLERS) + 1) + "|")
     for steps in STEPS:
         shown = [str(steps)]
-        for name in FUNCTIONS:
+        for name in SAMPLERS:
             trailing, bridge, *others = (
                 brightness_error(name, spacing, steps, bank, starts) for spacing in ("trailing", "bridge", *OTHERS)
             )

@@ -1,7 +1,7 @@
 """`python -m lib_zsnr.demo.ablation --out FOLDER`: the paper's ablation on the trained pair, from the stored weights.
 
 Goes on where an earlier run in the folder was cut off. With --compare it says whether the numbers are those of another
-table within the errors of both, and ends with 1 where they are not.
+table within that one's errors, and ends with 1 where they are not.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +20,7 @@ from lib_zsnr.demo.ablation.held_out import (
     over_exposed,
 )
 from lib_zsnr.demo.ablation.rows import CFG, Row
-from lib_zsnr.demo.pair.sample import Model, SamplerName, sample_latents
+from lib_zsnr.demo.pair.sample import Model, Options, SamplerName, sample_latents
 
 BLACK, WHITE = "solid black background", "solid white background"
 SEEDS = {"captions": 0, "open": 100_000, "black": 200_000, "white": 300_000}
@@ -122,14 +122,25 @@ def _make(
     seed: int,
 ) -> Pictures:
     parts = []
+    for asked, pixels in decoded(model, captions, row.options(sampler), steps, cfg, row.phi, seed):
+        # What a file holds is clipped; measured again from there, as the held-out pictures are.
+        seen = model.autoencoder.encode(pixels.clamp(-1, 1))
+        kinds = torch.tensor([kind_of(caption) for caption in asked])
+        right = (held_out.kinds(seen) == kinds).double()
+        parts.append((brightness(pixels), over_exposed(pixels), features(seen), right))
+    return Pictures(*(torch.cat(part) for part in zip(*parts)))
+
+
+def decoded(
+    model: Model, captions: list[str], options: Options, steps: int, cfg: float, phi: float, seed: int
+) -> Iterator[tuple[list[str], Tensor]]:
+    """A picture for each caption, a few at a time: their captions, and pixels `[B, 3, 128, 128]`, not clipped.
+
+    Picture i starts from seed + i.
+    """
     for start in range(0, len(captions), _BATCH):
         asked = captions[start : start + _BATCH]
-        latents = sample_latents(model, asked, row.options(sampler), steps, cfg, row.phi, seed + start)
-        wanted = torch.tensor([kind_of(caption) for caption in asked])
-        for some, kinds in zip(latents.split(DECODED_AT_ONCE), wanted.split(DECODED_AT_ONCE)):
-            pixels = model.autoencoder.decode(some)
-            # What a file holds is clipped; measured again from there, as the held-out pictures are.
-            seen = model.autoencoder.encode(pixels.clamp(-1, 1))
-            right = (held_out.kinds(seen) == kinds).double()
-            parts.append((brightness(pixels), over_exposed(pixels), features(seen), right))
-    return Pictures(*(torch.cat(part) for part in zip(*parts)))
+        latents = sample_latents(model, asked, options, steps, cfg, phi, seed + start)
+        for first in range(0, len(asked), DECODED_AT_ONCE):
+            few = slice(first, first + DECODED_AT_ONCE)
+            yield asked[few], model.autoencoder.decode(latents[few])

@@ -7,14 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lib_zsnr.demo.ablation.cells import SEEDS, open_captions
-from lib_zsnr.demo.ablation.held_out import DECODED_AT_ONCE, brightness
-from lib_zsnr.demo.pair.sample import Model, Options, sample_latents
+from lib_zsnr.demo.ablation.cells import SEEDS, decoded, open_captions
+from lib_zsnr.demo.ablation.held_out import brightness
+from lib_zsnr.demo.pair.sample import Model, Options
 
 STEPS = 100
 """DPM++ 2M, even in log sigma; on the exact model its error with 20 steps is .005 already."""
 _OPTIONS = Options("DPM++ 2M", zero_snr=True, spacing="exponential")
-_BATCH = 64
 
 
 @torch.inference_mode()
@@ -22,11 +21,8 @@ def measure(model: Model, count: int, folder: Path) -> Tensor:
     """The brightness `[count]` of the open captions' pictures, without guidance, from the ablation's start noise."""
     path = folder / f"reference-{model.digest}-{STEPS}-{count}.pt"
     if not path.exists():
-        captions, found = open_captions(count), []
-        for start in range(0, count, _BATCH):
-            asked = captions[start : start + _BATCH]
-            latents = sample_latents(model, asked, _OPTIONS, STEPS, 1.0, 0.0, SEEDS["open"] + start)
-            found += [brightness(model.autoencoder.decode(some)) for some in latents.split(DECODED_AT_ONCE)]
+        made = decoded(model, open_captions(count), _OPTIONS, STEPS, 1.0, 0.0, SEEDS["open"])
+        found = [brightness(pixels) for _, pixels in made]
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")
         torch.save(torch.cat(found), unfinished)

@@ -31,7 +31,7 @@ NORMAL_SIGMAS = sigmas_from_alphas_cumprod(_ALPHAS_CUMPROD).float()
 ZERO_SNR_SIGMAS = sigmas_from_alphas_cumprod(rescale_zero_terminal_snr(_ALPHAS_CUMPROD)).float()
 
 # Without extra noise DDIM is Euler in k-diffusion's coordinates; they differ in how they begin and end.
-_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+FUNCTIONS: dict[SamplerName, Callable[..., Tensor]] = {
     "DDIM": sampling.sample_euler,
     "Euler": sampling.sample_euler,
     "DPM++ 2M": sampling.sample_dpmpp_2m,
@@ -178,7 +178,7 @@ def sample_latents(
     scaled = options.sampler == "DDIM"
     start, stop = (torch.sqrt(sigmas[index] ** 2 + 1) if scaled else sigmas[index] for index in (0, -1))
     denoiser = Denoiser(model, context, table, cfg, phi)
-    found = _FUNCTIONS[options.sampler](denoiser, noise * start, sigmas, disable=True)
+    found = FUNCTIONS[options.sampler](denoiser, noise * start, sigmas, disable=True)
     return found / stop if scaled else found
 
 
