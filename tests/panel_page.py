@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # A browser of a test asks nobody but the page; root, as in a container, has no sandbox.
 _FLAGS = ("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
           "--disable-component-update", "--disable-sync")  # fmt: skip
+# As long as a picture of the tests may take on a busy machine.
+_SETTLING_SECONDS = 120
 
 
 @contextmanager
@@ -42,6 +45,10 @@ class PanelPage:
         self.page = chromium.new_page(viewport={"width": width, "height": 1300})
         self.troubles: list[str] = []
         self.cut_off = False
+        self._sockets: list[Any] = []
+        self.page.on("websocket", lambda socket: self._sockets.append(socket))
+        # A page that was left has no sockets any more, and says nothing of them.
+        self.page.on("framenavigated", lambda frame: self._sockets.clear() if frame == self.page.main_frame else None)
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on("console", lambda said: self.troubles.append(said.text) if said.type == "error" else None)
         # Fonts and the like from elsewhere are answered with nothing, and so is what the page is to go without.
@@ -68,9 +75,17 @@ class PanelPage:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the page has nothing more to do: gradio sends what a change sets off at once, or not at all."""
+        """Wait until the page has nothing more to do: gradio sends what a change sets off at once, or not at all.
+
+        What gradio queues goes over a socket each, which no state of the page speaks of.
+        """
         self.page.wait_for_timeout(400)
         self.page.wait_for_load_state("networkidle")
+        deadline = time.monotonic() + _SETTLING_SECONDS
+        while not all(socket.is_closed() for socket in self._sockets):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the page still waits for a queued event after {_SETTLING_SECONDS} s")
+            self.page.wait_for_timeout(50)
 
     def id(self, part: str) -> str:
         return OURS.format(tab=self.tab, part=part)
@@ -170,4 +185,12 @@ class PanelPage:
         return path
 
     def close(self) -> None:
-        self.page.close()
+        """Close the page, when it waits for nothing.
+
+        gradio forgets an event whose page goes away while it is queued, but keeps its handler for ever, and Reload UI
+        waits for all handlers.
+        """
+        try:
+            self.settle()
+        finally:
+            self.page.close()

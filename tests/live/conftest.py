@@ -16,6 +16,7 @@ if str(_ROOT) not in sys.path:
 from tests.live import tiny_checkpoints  # noqa: E402
 from tests.live.driver import LiveDriver  # noqa: E402
 from tests.live.server import Server, find_webui  # noqa: E402
+from tests.panel_page import PanelPage, browser  # noqa: E402
 
 _HERE = Path(__file__).parent
 
@@ -79,3 +80,36 @@ def plain_driver(plain_webui: Server) -> Iterator[LiveDriver]:
     live = LiveDriver(plain_webui.url, plain_webui.log)
     yield live
     live.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def checkpoints(driver) -> dict[str, str]:
+    return driver.checkpoints()
+
+
+@pytest.fixture
+def open_page(chromium, webui, driver, checkpoints) -> Iterator[object]:
+    """Opens pages of `webui`; closed after the test, which fails where the WebUI wrote of an error meanwhile."""
+    opened: list[PanelPage] = []
+    driver.load_checkpoint("epsilon")
+    errors_before = _errors(webui)
+
+    def open_one(**options) -> PanelPage:
+        opened.append(PanelPage(chromium, webui.url, **options))
+        return opened[-1]
+
+    yield open_one
+    for page in opened:
+        page.close()
+    assert _errors(webui) == errors_before
+
+
+def _errors(webui) -> list[str]:
+    """What the WebUI printed of failures; of events of the page it prints a traceback and goes on."""
+    return [line for line in webui.log_text().splitlines() if line.startswith(("***", "Traceback"))]

@@ -4,74 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from tests.live import arrays
-from tests.live.server import STARTED, Server
+from tests.live.by_hand import generate, make_small, picture
+from tests.live.server import Server
 from tests.page_cases import *  # noqa: F403 - the cases are the tests
-from tests.panel_page import PanelPage, browser
+from tests.panel_page import PanelPage
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def checkpoints(driver) -> dict[str, str]:
-    return driver.checkpoints()
-
-
-@pytest.fixture
-def open_page(chromium, webui, driver, checkpoints) -> Iterator[object]:
-    opened: list[PanelPage] = []
-    driver.load_checkpoint("epsilon")
-    errors_before = _errors(webui)
-
-    def open_one(**options) -> PanelPage:
-        opened.append(PanelPage(chromium, webui.url, **options))
-        return opened[-1]
-
-    yield open_one
-    for page in opened:
-        page.close()
-    assert _errors(webui) == errors_before
-
-
-def _errors(webui) -> list[str]:
-    """What the WebUI printed of failures; of events of the page it prints a traceback and goes on."""
-    return [line for line in webui.log_text().splitlines() if line.startswith(("***", "Traceback"))]
-
-
-def generate(panel) -> str:
-    """Press Generate, wait for the picture, and return its infotext."""
-    written = panel.page.locator(f"#html_info_{panel.tab}").first
-    before = written.inner_text()
-    panel.page.locator(f"#{panel.tab}_generate").click()
-    panel.page.wait_for_function(
-        "([id, before]) => { const now = document.getElementById(id).innerText; return now && now !== before }",
-        arg=[f"html_info_{panel.tab}", before],
-        timeout=120_000,
-    )
-    panel.settle()
-    return str(written.inner_text())
-
-
-def make_small(panel) -> None:
-    for name, value in (("width", 64), ("height", 64), ("steps", 4)):
-        panel.set_number(f"#{panel.tab}_{name}", value)
-
-
-def picture(panel) -> bytes:
-    """The pixels of the picture in the gallery."""
-    address = panel.page.locator(f"#{panel.tab}_gallery img").first.get_attribute("src")
-    file = panel.page.request.get(address if address.startswith("http") else f"{panel.url}/{address.lstrip('/')}")
-    return arrays.pixels(file.body()).tobytes()
 
 
 def test_ticking_changes_the_picture_and_unticking_brings_the_old_one_back(open_page, checkpoints):
@@ -90,55 +32,6 @@ def test_ticking_changes_the_picture_and_unticking_brings_the_old_one_back(open_
     panel.press_label()
     assert "ZSNR" not in generate(panel)
     assert picture(panel) == before
-
-
-def reload_ui(panel, webui) -> None:
-    """Press Reload UI, and wait until the page has loaded itself again.
-
-    Asked between the opening of its port and the making of its routes, the WebUI stops ("Cannot add middleware after an
-    application has started"), so the page, which asks again and again, is cut off until then.
-    """
-    starts = webui.log_text().count(STARTED)
-    panel.page.evaluate("window.before = true")
-    panel.page.get_by_role("link", name="Reload UI").click()
-    panel.page.wait_for_timeout(700)
-    panel.cut_off = True
-    for _ in range(600):
-        if webui.log_text().count(STARTED) > starts:
-            break
-        panel.page.wait_for_timeout(200)
-    panel.cut_off = False
-    panel.page.wait_for_function("window.before === undefined", timeout=60_000)
-    panel.wait_until_loaded()
-
-
-def test_it_all_works_after_reload_ui_twice(open_page, webui):
-    panel = open_page()
-    for _ in range(2):
-        reload_ui(panel, webui)
-        panel.press_label()
-        panel.set_steps(11)
-        assert panel.dots == (11, 11)
-        panel.press_label()
-    assert [name for name in _grid_axes(panel) if "[ZSNR]" in name] == [
-        "[ZSNR] CFG rescale",
-        "[ZSNR] Zero-terminal-SNR noise schedule",
-        "[ZSNR] Trailing spacing",
-        "[ZSNR] v-prediction",
-        "[ZSNR] Bridge spacing",
-    ]
-    panel.press_label()
-    make_small(panel)
-    assert "ZSNR enabled: True" in generate(panel)
-
-
-def _grid_axes(panel) -> list[str]:
-    panel.choose("#script_list", "X/Y/Z plot")
-    panel.page.locator("#script_txt2img_xyz_plot_x_type input").first.click()
-    names = panel.page.locator("#script_txt2img_xyz_plot_x_type ul.options li").all_inner_texts()
-    panel.page.keyboard.press("Escape")
-    panel.choose("#script_list", "None")
-    return [name.replace("✓", "").strip() for name in names]
 
 
 def test_a_grid_over_phi_with_its_labels(driver):
@@ -231,26 +124,6 @@ def test_the_panel_in_another_language(chromium, host, checkpoint_folder, tmp_pa
         panel.screenshot("panel-zh_TW")
         assert panel.troubles == []
         panel.close()
-
-
-def test_the_settings_page_is_saved_and_reaches_a_panel_that_was_opened_before(open_page, driver, webui):
-    panel = open_page()
-    panel.page.locator("#tabs > .tab-nav button").get_by_text("Settings", exact=True).click()
-    panel.page.locator("#settings .tab-nav button").get_by_text("Zero Terminal SNR", exact=True).click()
-    panel.screenshot("settings-page")
-    panel.set_number("#setting_zsnr_cfg_rescale", 0.35)
-    panel.page.locator("#settings_submit").click()
-    panel.page.wait_for_function(
-        "document.getElementById('tab_settings').innerText.includes('settings changed')", timeout=30_000
-    )
-    try:
-        assert driver._get("/sdapi/v1/options")["zsnr_cfg_rescale"] == 0.35
-        reload_ui(panel, webui)
-        assert panel.phi == 0.35
-    finally:
-        driver._set_options({"zsnr_cfg_rescale": 0.7})
-    reload_ui(panel, webui)
-    assert panel.phi == 0.7
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
