@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from lib_zsnr.core.checkpoint import Traits
 from lib_zsnr.core.guidance import Space
-from lib_zsnr.core.spacing import USUAL_BRIDGE, Bridge
+from lib_zsnr.core.spacing import BRIDGE_TOP_PER_STEP
 from lib_zsnr.facts import Model, Prediction, Sampler
 from lib_zsnr.model_choice import choose_prediction, choose_zero_terminal_snr, decided
 from lib_zsnr.settings import Settings
-from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, bridge_of, choose_spacing
+from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, bridge_top_per_step, choose_spacing
 from lib_zsnr.words import words
 
 
@@ -31,7 +31,7 @@ class Plan:
     space: Space = "v"
     own_schedule: bool = True
     first_order_start: bool = False
-    bridge: Bridge = USUAL_BRIDGE
+    bridge_top_per_step: float = BRIDGE_TOP_PER_STEP
     warnings: tuple[str, ...] = ()
     decided: str = ""
 
@@ -74,7 +74,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         cfg_rescale=_cfg_rescale(settings, model, warnings),
         space=_space(settings, prediction),
         first_order_start=zero and sampler.name in FIRST_ORDER_START,
-        bridge=bridge_of(sampler),
+        bridge_top_per_step=bridge_top_per_step(sampler.name),
         warnings=tuple(warnings),
         decided=decided(settings, model, prediction, zero),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lib_zsnr.core.spacing import USUAL_BRIDGE, Bridge
+from lib_zsnr.core.spacing import BRIDGE_TOP_PER_STEP
 from lib_zsnr.facts import Sampler
 from lib_zsnr.settings import Settings
 from lib_zsnr.words import words
@@ -21,10 +21,9 @@ FIRST_ORDER_START = frozenset({"Heun", "DPM2", "DPM2 a", "Restart", "PLMS"})
 # These choose their own noise levels between the highest and the lowest; no spacing reaches them.
 CHOOSE_THEIR_OWN_LEVELS = frozenset({"DPM fast", "DPM adaptive"})
 
-# The usual bridge suits these badly, since they extrapolate across what they jumped: at 10 steps their errors by it are
-# .070 and .115, by this one .045 and .072.
-_LOW = Bridge(top_per_step=2.2, rho=7.0)
-BRIDGES = {"DPM++ 2M SDE": _LOW, "DPM++ 2M SDE Heun": _LOW}
+# A bridge that lands so high suits these badly, since they extrapolate across what they jumped: at 10 steps their errors
+# by the usual 5 are .037 and .065, by this .027 and .035.
+BRIDGE_TOPS_PER_STEP = {"DPM++ 2M SDE": 2.2, "DPM++ 2M SDE Heun": 2.2}
 
 # Below this many steps trailing over the zero-SNR range is worse than the sampler's default in the WebUI. Errors by
 # default and trailing: Euler a at 10 steps .127, .141; DPM++ 2M SDE .078, .087; DPM++ 2M SDE Heun .064, .075; at 8
@@ -39,9 +38,9 @@ TRAILING_FROM_STEPS = {
 }
 
 
-def bridge_of(sampler: Sampler) -> Bridge:
-    """The shape of the bridge for one sampler."""
-    return BRIDGES.get(sampler.name, USUAL_BRIDGE)
+def bridge_top_per_step(sampler: str) -> float:
+    """Where bridge spacing goes on after the terminal level, for one sampler; see core/spacing.py."""
+    return BRIDGE_TOPS_PER_STEP.get(sampler, BRIDGE_TOP_PER_STEP)
 
 
 def choose_spacing(settings: Settings, sampler: Sampler, zero: bool, warnings: list[str]) -> Spacing:

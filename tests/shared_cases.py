@@ -42,8 +42,9 @@ def made(result: Result) -> Result:
 
 
 def bridge(steps: int) -> list[float]:
-    """The terminal sigma, then from 4 times the steps down by Karras' equation 5 with rho 5."""
-    ramp = (4 * steps) ** (1 / 5) + np.linspace(0, 1, steps - 1) * (SIGMAS[0] ** (1 / 5) - (4 * steps) ** (1 / 5))
+    """The terminal sigma, then from 5 times the steps (4 times 6) down to trailing's end by Karras' equation 5, rho 5."""
+    top, bottom = (4 if steps <= 6 else 5) * steps, SIGMAS[trailing(steps)[-1]]
+    ramp = top ** (1 / 5) + np.linspace(0, 1, steps - 1) * (bottom ** (1 / 5) - top ** (1 / 5))
     return [SIGMAS[999], *ramp**5]
 
 
@@ -74,7 +75,7 @@ class SharedCases:
         np.testing.assert_allclose(result.timesteps, trailing(12), atol=0.5)
 
     def test_euler_a_with_few_steps_departs_from_trailing_and_says_so(self, driver: Driver):
-        """Trailing is worse than the WebUI's default there: the bridge, from 40 on after the terminal level."""
+        """Trailing is worse than the WebUI's default there: the bridge, from 50 on after the terminal level."""
         result = made(driver.txt2img(sampler_name="Euler a", **on(driver, steps=10)))
         np.testing.assert_allclose(result.levels, bridge(10), rtol=1e-3)
         assert "Euler a" in result.infotext
@@ -125,6 +126,18 @@ class SharedCases:
         result = made(driver.txt2img(sampler_name="Restart", **on(driver, steps=steps)))
         main = steps - (9 if steps < 36 else 2 * (steps // 4))
         assert result.levels[1] == pytest.approx(SIGMAS[trailing(main)[1]], rel=1e-3)
+
+    @pytest.mark.parametrize("steps", [20, 40])
+    def test_restart_keeps_bridged_levels(self, driver: Driver, steps: int):
+        request = on(driver, steps=steps)
+        request["zsnr"] = {"enabled": True, "bridge": True}
+        result = made(driver.txt2img(sampler_name="Restart", **request))
+        climbs = next(i for i, level in enumerate(result.levels[1:]) if level > result.levels[i])
+        down = list(dict.fromkeys(result.levels[: climbs + 1]))
+        assert len(down) >= 10
+        picked = [int(np.argmin(np.abs(np.array(bridge(steps)) - level))) for level in down]
+        np.testing.assert_allclose(down, np.array(bridge(steps))[picked], rtol=1e-3)
+        assert picked == sorted(set(picked))
 
     @pytest.mark.parametrize("sampler", NO_SCHEDULE)
     def test_samplers_without_a_schedule_say_so_and_end_at_the_models_end(self, driver: Driver, sampler: str):

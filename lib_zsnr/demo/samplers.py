@@ -20,7 +20,7 @@ from lib_zsnr.demo.exact_model import ExactModel
 from lib_zsnr.demo.loops import dpm_fast, dpmpp_sde, plms, restart, restart_counts, sde
 from lib_zsnr.facts import Sampler as SamplerFacts
 from lib_zsnr.settings import Settings
-from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, bridge_of, choose_spacing
+from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, bridge_top_per_step, choose_spacing
 
 Way = Literal["host default", "host option", "ours"]
 WAYS: tuple[Way, ...] = ("host default", "host option", "ours")
@@ -85,9 +85,10 @@ def noise_levels(sampler: Sampler, way: Way, steps: int) -> Tensor:
         again, times = restart_counts(steps)
         asked -= again * times
     spacing = our_spacing(sampler, steps) if way == "ours" else "host"
-    if spacing != "host":
-        bridge = bridge_of(SamplerFacts(sampler.name, "k-diffusion", steps=steps))
-        levels = bridged_sigmas(table, asked, bridge) if spacing == "bridge" else trailing_sigmas(table, asked)
+    if spacing == "bridge":
+        levels = bridged_sigmas(table, asked, bridge_top_per_step(sampler.name))
+    elif spacing == "trailing":
+        levels = trailing_sigmas(table, asked)
     elif sampler.spacing in _RAMPS:
         levels = _RAMPS[sampler.spacing](asked, table[0].item(), table[-1].item())
     else:

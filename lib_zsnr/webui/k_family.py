@@ -21,15 +21,15 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
     """Put the plan's spacing and solver on one k-diffusion sampler object whose model_wrap is ours already."""
     table = sampler.model_wrap.sigmas
     if plan.spacing != "host":
-        bridged = functools.partial(bridged_sigmas, bridge=plan.bridge)
+        bridged = functools.partial(bridged_sigmas, top_per_step=plan.bridge_top_per_step)
         levels = trailing_sigmas if plan.trailing else bridged
         override_method(undo, sampler, "get_sigmas", functools.partial(_levels, sampler, levels))
     func = sampler.func
     parameters = inspect.signature(func).parameters
     if plan.first_order_start:
         func = first_order_start(func, table[-1].item())
-    if "restart_list" in parameters and plan.trailing:
-        func = _restart(func, table)
+    if "restart_list" in parameters and plan.spacing != "host":
+        func = _restart(func, plan, table)
     if "sigma_min" in parameters:
         func = _down_to_the_models_own_end(func, table[0])
     if func is not sampler.func:
@@ -55,19 +55,21 @@ def restart_counts(steps: int) -> tuple[int, int]:
     return (9, 1) if steps < 36 else (steps // 4, 2)
 
 
-def restart_levels(table: Tensor, sigmas: Tensor) -> Tensor:
-    """The levels that Restart goes down on first, trailing, without the 0; below 20 steps the given ones."""
+def restart_levels(plan: Plan, table: Tensor, sigmas: Tensor) -> Tensor:
+    """The levels that Restart goes down on first, in the plan's spacing, without the 0; below 20 steps the given ones."""
     steps = len(sigmas) - 1
     again, times = restart_counts(steps)
     if not times:
         return sigmas[:-1]
+    main = steps - again * times
+    if plan.spacing == "bridge":
+        return sigmas[torch.linspace(0, steps - 1, main).round().long()]
     start = int((table.cpu() - sigmas[0].cpu()).abs().argmin())
-    main = min(steps - again * times, start + 1)
-    return table[trailing_timesteps(main, start + 1).to(table.device)].to(sigmas)
+    return table[trailing_timesteps(min(main, start + 1), start + 1).to(table.device)].to(sigmas)
 
 
-def _restart(func: Callable[..., Tensor], table: Tensor) -> Callable[..., Tensor]:
-    """Restart keeps trailing levels: without an explicit list it would put Karras ones in their place.
+def _restart(func: Callable[..., Tensor], plan: Plan, table: Tensor) -> Callable[..., Tensor]:
+    """Restart keeps the spacing: without an explicit list it would put Karras levels in its place.
 
     The restart climbs from the lowest level to sigma 2, as the host's does.
     """
@@ -75,7 +77,7 @@ def _restart(func: Callable[..., Tensor], table: Tensor) -> Callable[..., Tensor
     @functools.wraps(func)
     def restart(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
         again, times = restart_counts(len(sigmas) - 1)
-        levels = restart_levels(table, sigmas)
+        levels = restart_levels(plan, table, sigmas)
         restart_list = {levels[-1].item(): [again + 1, times, 2]} if times else {}
         return func(model, x, sigmas=torch.cat([levels, sigmas.new_zeros(1)]), restart_list=restart_list, **kwargs)
 

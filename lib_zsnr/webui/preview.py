@@ -137,8 +137,8 @@ def _own_levels(sampler: Any, plan: Plan | None, sigmas: Tensor) -> Tensor:
     again, times = k_family.restart_counts(len(sigmas) - 1)
     if name != "Restart" or not times:
         return sigmas[:-1]
-    if plan is not None and plan.trailing:
-        return k_family.restart_levels(table, sigmas)
+    if plan is not None and plan.spacing != "host":
+        return k_family.restart_levels(plan, table, sigmas)
     main = len(sigmas) - 1 - again * times
     return get_sigmas_karras(main, sigmas[-2].item(), sigmas[0].item())[:-1]
 

@@ -35,19 +35,36 @@ PHIS = (0.25, 0.5, 0.7, 1.0)
 RESCALED = tuple(Row(f"{ALL_BUT_RESCALE.name}, phi {phi:g}", "fixed", True, "trailing", phi) for phi in PHIS)
 PAPER = RESCALED[PHIS.index(0.7)]
 """All four remedies, with the paper's phi."""
+ZERO_SNR = Row("fixed, zero SNR", "fixed", True)
+# Against all but the rescale. DDIM visits whole timesteps only.
 BRIDGED = Row("fixed, zero SNR, bridge", "fixed", True, "bridge", samplers=("Euler", "DPM++ 2M"))
+KARRAS = Row("fixed, zero SNR, karras", "fixed", True, "karras", samplers=("Euler",))
+EXPONENTIAL = Row("fixed, zero SNR, exponential", "fixed", True, "exponential", samplers=BRIDGED.samplers)
+BETA = Row("fixed, zero SNR, beta", "fixed", True, "beta", samplers=BRIDGED.samplers)
 
 ROWS = (
     FLAWED,
     Row("offset noise, as the WebUI samples it", "offset"),
     Row("flawed, trailing", "flawed", False, "trailing"),
     FIXED_BY_DEFAULT,
-    Row("fixed, zero SNR", "fixed", True),
+    ZERO_SNR,
     ALL_BUT_RESCALE,
     *RESCALED,
-    # Against all but the rescale; for DPM++ 2M Karras is what the WebUI gives. DDIM visits whole timesteps only.
     BRIDGED,
-    Row("fixed, zero SNR, karras", "fixed", True, "karras", samplers=("Euler",)),
-    Row("fixed, zero SNR, exponential", "fixed", True, "exponential", samplers=("Euler", "DPM++ 2M")),
-    Row("fixed, zero SNR, beta", "fixed", True, "beta", samplers=("Euler", "DPM++ 2M")),
+    KARRAS,
+    EXPONENTIAL,
+    BETA,
 )
+
+
+def spacings(sampler: SamplerName) -> dict[Spacing, Row]:
+    """The rows that differ in spacing only, over the zero-SNR range, of a sampler that has them all."""
+    # Karras is what the WebUI gives DPM++ 2M by itself.
+    karras = KARRAS if sampler in KARRAS.samplers else ZERO_SNR
+    return {
+        "trailing": ALL_BUT_RESCALE,
+        "karras": karras,
+        "exponential": EXPONENTIAL,
+        "beta": BETA,
+        "bridge": BRIDGED,
+    }

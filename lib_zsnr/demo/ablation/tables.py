@@ -136,12 +136,13 @@ def as_text(table: Table, sampler: str, steps: int, pictures: int, rows: Iterabl
     for row in rows:
         cell = table.cells.get((row, sampler, steps, pictures))
         if cell is not None:
-            shown = [_shown(cell.numbers.get(column)) for column in COLUMNS]
+            shown = [shown(cell.numbers.get(column)) for column in COLUMNS]
             lines.append(f"| {row} | {' | '.join(shown)} |")
     return lines
 
 
-def _shown(number: Number | None) -> str:
+def shown(number: Number | None) -> str:
+    """A number and its standard error as the pages have it; "-" where there is none."""
     if number is None:
         return "-"
     decimals = 1 if number.value >= 10 else 2 if number.value >= 1 else 3
