@@ -21,8 +21,8 @@ FIRST_ORDER_START = frozenset({"Heun", "DPM2", "DPM2 a", "Restart", "PLMS"})
 # These choose their own noise levels between the highest and the lowest; no spacing reaches them.
 CHOOSE_THEIR_OWN_LEVELS = frozenset({"DPM fast", "DPM adaptive"})
 
-# A bridge that lands so high suits these badly, since they extrapolate across what they jumped: at 10 steps their errors
-# by the usual 5 are .037 and .065, by this .027 and .035.
+# A bridge that lands so high suits these badly, since they extrapolate across what they jumped: at 10 steps their
+# errors by the usual 5 are .037 and .065, by this .027 and .035.
 BRIDGE_TOPS_PER_STEP = {"DPM++ 2M SDE": 2.2, "DPM++ 2M SDE Heun": 2.2}
 
 # Below this many steps trailing over the zero-SNR range is worse than the sampler's default in the WebUI. Errors by

@@ -42,7 +42,7 @@ def made(result: Result) -> Result:
 
 
 def bridge(steps: int) -> list[float]:
-    """The terminal sigma, then from 5 times the steps (4 times 6) down to trailing's end by Karras' equation 5, rho 5."""
+    """The terminal sigma, then from 5 times the steps (or 4 times 6) down to trailing's end as Karras, rho 5."""
     top, bottom = (4 if steps <= 6 else 5) * steps, SIGMAS[trailing(steps)[-1]]
     ramp = top ** (1 / 5) + np.linspace(0, 1, steps - 1) * (bottom ** (1 / 5) - top ** (1 / 5))
     return [SIGMAS[999], *ramp**5]

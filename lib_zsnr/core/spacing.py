@@ -8,13 +8,12 @@ from torch import Tensor
 
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
 
-
 BRIDGE_TOP_PER_STEP = 5.0
 """Where bridge spacing goes on after the terminal level: at a sigma of so much for each step.
 
-Found on the exact model of lib_zsnr/demo, like the two below: the jump down errs the more the lower it lands, the steps
-below err the more the further they are apart, so the best place rises with the number of steps (for DPM++ 2M it is 36 at
-6 steps, 50 at 10, 80 at 20).
+Found on the exact model of lib_zsnr/demo, like the rho below: the jump down errs the more the lower it lands, the steps
+below err the more the further they are apart, so the best place rises with the number of steps (for DPM++ 2M it is 36
+at 6 steps, 50 at 10, 80 at 20).
 """
 # With 6 steps and fewer the trained model (lib_zsnr/demo/pair) loses detail by DPM++ 2M from 5 on: Frechet distance 4.5
 # in place of 2.2, trailing 2.5.
@@ -64,8 +63,8 @@ def trailing_sigmas(sigmas: Tensor, steps: int) -> Tensor:
 def bridged_sigmas(sigmas: Tensor, steps: int, top_per_step: float = BRIDGE_TOP_PER_STEP) -> Tensor:
     """The terminal level, then `top_per_step` times `steps` and down by Karras et al. 2022 (equation 5), then 0.
 
-    With few steps trailing jumps from sigma 4519 to 18 at once, and brightness is decided there. The last level before 0
-    is trailing's: going down to the table's lowest, as Karras does, spends steps where nothing is left to decide.
+    With few steps trailing jumps from sigma 4519 to 18 at once, and brightness is decided there. The last level before
+    0 is trailing's: going down to the table's lowest, as Karras does, spends steps where nothing is left to decide.
     sigmas: the model's table `[T]`, rising. Returns `[steps + 1]`, strictly falling, in the table's dtype.
     Raises ValueError for fewer steps than 1.
     """

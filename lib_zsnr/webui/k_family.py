@@ -56,7 +56,7 @@ def restart_counts(steps: int) -> tuple[int, int]:
 
 
 def restart_levels(plan: Plan, table: Tensor, sigmas: Tensor) -> Tensor:
-    """The levels that Restart goes down on first, in the plan's spacing, without the 0; below 20 steps the given ones."""
+    """The levels that Restart goes down on first, in the plan's spacing, without the 0; below 20 steps all."""
     steps = len(sigmas) - 1
     again, times = restart_counts(steps)
     if not times:

@@ -1,4 +1,4 @@
-"""`python -m lib_zsnr.demo.ablation.summaries TABLE.json`: the tables of docs/evidence.md, of a table's cells of 200."""
+"""`python -m lib_zsnr.demo.ablation.summaries TABLE.json`: what docs/evidence.md shows of its cells of 200."""
 
 from __future__ import annotations
 
