@@ -24,9 +24,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Sampler:
-    """The sampler as the plan needs it. `schedule_type` is what the person picked, "Automatic" for the default."""
+    """The sampler as the plan needs it. `schedule_type` is what the person picked, "Automatic" for the default.
+
+    begins_below: image-to-image at a denoising strength that leaves out the first levels.
+    """
 
     name: str
     family: Family
     schedule_type: str = "Automatic"
     steps: int = 20
+    begins_below: bool = False

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from lib_zsnr.core.checkpoint import Traits
 from lib_zsnr.core.guidance import Space
-from lib_zsnr.core.spacing import BRIDGE_TOP_PER_STEP
 from lib_zsnr.facts import Model, Prediction, Sampler
 from lib_zsnr.model_choice import choose_prediction, choose_zero_terminal_snr, decided
 from lib_zsnr.settings import Settings
@@ -31,7 +30,7 @@ class Plan:
     space: Space = "v"
     own_schedule: bool = True
     first_order_start: bool = False
-    bridge_top_per_step: float = BRIDGE_TOP_PER_STEP
+    bridge_top_per_step: float | None = None
     warnings: tuple[str, ...] = ()
     decided: str = ""
 

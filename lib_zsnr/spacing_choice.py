@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lib_zsnr.core.spacing import BRIDGE_TOP_PER_STEP
 from lib_zsnr.facts import Sampler
 from lib_zsnr.settings import Settings
 from lib_zsnr.words import words
@@ -23,11 +22,12 @@ CHOOSE_THEIR_OWN_LEVELS = frozenset({"DPM fast", "DPM adaptive"})
 
 # A bridge that lands so high suits these badly, since they extrapolate across what they jumped: at 10 steps their
 # errors by the usual 5 are .037 and .065, by this .027 and .035.
-BRIDGE_TOPS_PER_STEP = {"DPM++ 2M SDE": 2.2, "DPM++ 2M SDE Heun": 2.2}
+_LOWER_TOPS_PER_STEP = {"DPM++ 2M SDE": 2.2, "DPM++ 2M SDE Heun": 2.2}
 
 # Below this many steps trailing over the zero-SNR range is worse than the sampler's default in the WebUI. Errors by
-# default and trailing: Euler a at 10 steps .127, .141; DPM++ 2M SDE .078, .087; DPM++ 2M SDE Heun .064, .075; at 8
-# steps DPM++ SDE .071, .082 and DPM++ 3M SDE .087, .096; at 6 steps DPM++ 2S a .123, .144. The bridge is better there.
+# default, trailing and bridge: Euler a at 10 steps .123, .138, .082; DPM++ 2M SDE .072, .083, .027; DPM++ 2M SDE Heun
+# .058, .072, .035; at 8 steps DPM++ SDE .065, .080, .018 and DPM++ 3M SDE .082, .092, .032; at 6 steps DPM++ 2S a .122,
+# .138, .051.
 TRAILING_FROM_STEPS = {
     "Euler a": 12,
     "DPM++ 2M SDE": 12,
@@ -38,9 +38,9 @@ TRAILING_FROM_STEPS = {
 }
 
 
-def bridge_top_per_step(sampler: str) -> float:
-    """Where bridge spacing goes on after the terminal level, for one sampler; see core/spacing.py."""
-    return BRIDGE_TOPS_PER_STEP.get(sampler, BRIDGE_TOP_PER_STEP)
+def bridge_top_per_step(sampler: str) -> float | None:
+    """Where bridge spacing goes on after the terminal level; None: at the usual place of core/spacing.py."""
+    return _LOWER_TOPS_PER_STEP.get(sampler)
 
 
 def choose_spacing(settings: Settings, sampler: Sampler, zero: bool, warnings: list[str]) -> Spacing:
@@ -60,8 +60,9 @@ def choose_spacing(settings: Settings, sampler: Sampler, zero: bool, warnings: l
         warnings.append(words("Bridge spacing replaced the schedule type {type}.", type=sampler.schedule_type))
     elif picked:
         warnings.append(words("Trailing spacing replaced the schedule type {type}.", type=sampler.schedule_type))
-    needed = TRAILING_FROM_STEPS.get(sampler.name, 0)
-    if wanted == "trailing" and zero and sampler.steps < needed and settings.schedule_type_policy != "trailing":
+    # What begins below the terminal level does not decide brightness.
+    needed = 0 if sampler.begins_below or not zero else TRAILING_FROM_STEPS.get(sampler.name, 0)
+    if wanted == "trailing" and sampler.steps < needed and settings.schedule_type_policy != "trailing":
         text = (
             "Trailing spacing was left out: {name} decides brightness worse by it than the WebUI does by itself, "
             "unless it makes at least as many steps as {needed}. Bridge spacing was used instead."
@@ -78,7 +79,11 @@ def _bridged(settings: Settings, sampler: Sampler, zero: bool, warnings: list[st
     elif settings.bridge and sampler.family == "timesteps":
         text = "Bridge spacing was left out: {name} visits whole timesteps only."
         warnings.append(words(text, name=sampler.name))
-    return settings.bridge and zero and sampler.family != "timesteps"
+    elif settings.bridge and sampler.begins_below:
+        # It would also change what the strength means: half of its levels are far above half of trailing's.
+        text = "Bridge spacing was left out: at this denoising strength the picture does not begin as pure noise."
+        warnings.append(words(text))
+    return settings.bridge and zero and sampler.family != "timesteps" and not sampler.begins_below
 
 
 def _warn_of_own_levels(sampler: Sampler, zero: bool, warnings: list[str]) -> None:

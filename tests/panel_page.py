@@ -79,13 +79,14 @@ class PanelPage:
 
         What gradio queues goes over a socket each, which no state of the page speaks of.
         """
-        self.page.wait_for_timeout(400)
-        self.page.wait_for_load_state("networkidle")
         deadline = time.monotonic() + _SETTLING_SECONDS
-        while not all(socket.is_closed() for socket in self._sockets):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the page still waits for a queued event after {_SETTLING_SECONDS} s")
-            self.page.wait_for_timeout(50)
+        while time.monotonic() < deadline:
+            self.page.wait_for_timeout(400)
+            self.page.wait_for_load_state("networkidle")
+            if all(socket.is_closed() for socket in self._sockets):
+                return
+            # One event may set off the next.
+        raise TimeoutError(f"the page still waits for a queued event after {_SETTLING_SECONDS} s")
 
     def id(self, part: str) -> str:
         return OURS.format(tab=self.tab, part=part)

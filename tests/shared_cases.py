@@ -42,7 +42,7 @@ def made(result: Result) -> Result:
 
 
 def bridge(steps: int) -> list[float]:
-    """The terminal sigma, then from 5 times the steps (or 4 times 6) down to trailing's end as Karras, rho 5."""
+    """The terminal sigma, then from 5 times the steps (4 with 6 and fewer) down to trailing's end as Karras, rho 5."""
     top, bottom = (4 if steps <= 6 else 5) * steps, SIGMAS[trailing(steps)[-1]]
     ramp = top ** (1 / 5) + np.linspace(0, 1, steps - 1) * (bottom ** (1 / 5) - top ** (1 / 5))
     return [SIGMAS[999], *ramp**5]
@@ -133,11 +133,25 @@ class SharedCases:
         request["zsnr"] = {"enabled": True, "bridge": True}
         result = made(driver.txt2img(sampler_name="Restart", **request))
         climbs = next(i for i, level in enumerate(result.levels[1:]) if level > result.levels[i])
-        down = list(dict.fromkeys(result.levels[: climbs + 1]))
-        assert len(down) >= 10
-        picked = [int(np.argmin(np.abs(np.array(bridge(steps)) - level))) for level in down]
-        np.testing.assert_allclose(down, np.array(bridge(steps))[picked], rtol=1e-3)
-        assert picked == sorted(set(picked))
+        main = steps - (9 if steps < 36 else 2 * (steps // 4))
+        np.testing.assert_allclose(list(dict.fromkeys(result.levels[: climbs + 1])), bridge(main), rtol=1e-3)
+
+    @pytest.mark.parametrize("sampler", DISCARDING)
+    def test_a_bridge_has_no_level_to_discard(self, driver: Driver, sampler: str):
+        request = on(driver, steps=10)
+        request["zsnr"] = {"enabled": True, "bridge": True}
+        result = made(driver.txt2img(sampler_name=sampler, **request))
+        assert min(result.levels) == pytest.approx(bridge(10)[-1], rel=1e-3)
+
+    @pytest.mark.parametrize(("sampler", "zsnr"), [("Euler", {"bridge": True}), ("Euler a", {})])
+    def test_the_strength_of_img2img_means_the_same_with_the_bridge(self, driver: Driver, sampler: str, zsnr: dict):
+        """Part of the way down there is nothing to bridge, whether it was asked for or would have been chosen."""
+        request = {**on(driver, steps=10), "zsnr": {"enabled": True, **zsnr}, "sampler_name": sampler}
+        half = made(driver.img2img(**request, denoising_strength=0.5))
+        np.testing.assert_allclose(half.levels, [SIGMAS[t] for t in trailing(10)[4:]], rtol=1e-3)
+        assert ("Bridge spacing was left out" in half.comments) == bool(zsnr)
+        whole = made(driver.img2img(**request, denoising_strength=1))
+        np.testing.assert_allclose(whole.levels, bridge(10), rtol=1e-3)
 
     @pytest.mark.parametrize("sampler", NO_SCHEDULE)
     def test_samplers_without_a_schedule_say_so_and_end_at_the_models_end(self, driver: Driver, sampler: str):
@@ -176,6 +190,15 @@ class SharedCases:
         assert len(result.calls) == 20
         assert result.timesteps[0] == pytest.approx(999, abs=0.5)
         np.testing.assert_allclose(result.timesteps[10:], trailing(20)[-10:], atol=0.6)
+
+    def test_hires_fix_bridges_the_first_pass_only(self, driver: Driver):
+        hires = {"enable_hr": True, "hr_scale": 2, "denoising_strength": 0.5, "hr_upscaler": "Latent"}
+        request = {**on(driver, steps=10, sampler_name="Euler", **hires), "zsnr": {"enabled": True, "bridge": True}}
+        result = made(driver.txt2img(**request))
+        np.testing.assert_allclose(result.levels[:10], bridge(10), rtol=1e-3)
+        np.testing.assert_allclose(result.levels[10:], [SIGMAS[t] for t in trailing(20)[-10:]], rtol=1e-3)
+        assert "ZSNR bridge: True" in result.infotext
+        assert 'Hires ZSNR bridge: "asked for, not used"' in result.infotext
 
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler"])
     def test_hires_fix_with_more_internal_steps_than_timesteps(self, driver: Driver, sampler: str):

@@ -8,16 +8,13 @@ from torch import Tensor
 
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
 
-BRIDGE_TOP_PER_STEP = 5.0
-"""Where bridge spacing goes on after the terminal level: at a sigma of so much for each step.
-
-Found on the exact model of lib_zsnr/demo, like the rho below: the jump down errs the more the lower it lands, the steps
-below err the more the further they are apart, so the best place rises with the number of steps (for DPM++ 2M it is 36
-at 6 steps, 50 at 10, 80 at 20).
-"""
-# With 6 steps and fewer the trained model (lib_zsnr/demo/pair) loses detail by DPM++ 2M from 5 on: Frechet distance 4.5
-# in place of 2.2, trailing 2.5.
-_FEW_STEPS, _TOP_PER_FEW_STEPS = 6, 4.0
+# Where bridge spacing goes on after the terminal level: at a sigma of so much for each step. Found on the exact model
+# of lib_zsnr/demo: the jump down errs the more the lower it lands, the steps below err the more the further they are
+# apart, so the best place rises with the number of steps (for DPM++ 2M it is 36 at 6 steps, 50 at 10, 80 at 20).
+_BRIDGE_TOP_PER_STEP = 5.0
+# Found on the trained model of lib_zsnr/demo/pair: with 6 steps of DPM++ 2M the Frechet distance is 4.5 by 5 for each
+# step, 2.2 by 4, and 2.5 by trailing; with 7 steps 5 is as good as trailing.
+_FEW_STEPS, _BRIDGE_TOP_PER_FEW_STEPS = 6, 4.0
 # Karras' own 7 spends more steps on the end, which matters little here; 3 has too few there for DPM++ 2M.
 _BRIDGE_RHO = 5.0
 
@@ -60,20 +57,22 @@ def trailing_sigmas(sigmas: Tensor, steps: int) -> Tensor:
     return levels
 
 
-def bridged_sigmas(sigmas: Tensor, steps: int, top_per_step: float = BRIDGE_TOP_PER_STEP) -> Tensor:
+def bridged_sigmas(sigmas: Tensor, steps: int, top_per_step: float | None = None) -> Tensor:
     """The terminal level, then `top_per_step` times `steps` and down by Karras et al. 2022 (equation 5), then 0.
 
-    With few steps trailing jumps from sigma 4519 to 18 at once, and brightness is decided there. The last level before
-    0 is trailing's: going down to the table's lowest, as Karras does, spends steps where nothing is left to decide.
-    sigmas: the model's table `[T]`, rising. Returns `[steps + 1]`, strictly falling, in the table's dtype.
+    With few steps trailing jumps from sigma 4519 to 18 at once, and brightness is decided there. From 3 steps on the
+    last level before 0 is trailing's: going down to the table's lowest, as Karras does, spends steps where nothing is
+    left to decide.
+
+    sigmas: the model's table `[T]`, rising. top_per_step: None for the usual 5, or 4 with 6 steps and fewer; with very
+    many steps the table's last level but one is the top. Returns `[steps + 1]`, strictly falling, in the table's dtype.
     Raises ValueError for fewer steps than 1.
     """
     if steps < 1:
         msg = f"bridged spacing got {steps} steps; allowed are 1 and more"
         raise ValueError(msg)
-    if steps <= _FEW_STEPS:
-        top_per_step = min(top_per_step, _TOP_PER_FEW_STEPS)
-    # With very many steps the ramp begins at the table's last level but one, and ends at its first.
+    if top_per_step is None:
+        top_per_step = _BRIDGE_TOP_PER_FEW_STEPS if steps <= _FEW_STEPS else _BRIDGE_TOP_PER_STEP
     top = min(top_per_step * steps, sigmas[-2].item())
     bottom = sigmas[trailing_timesteps(min(steps, len(sigmas)), len(sigmas))[-1]].item()
     ramp = torch.linspace(0, 1, max(steps - 1, 0), dtype=torch.float64, device="cpu")

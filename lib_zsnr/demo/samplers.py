@@ -86,8 +86,9 @@ def noise_levels(sampler: Sampler, way: Way, steps: int) -> Tensor:
         asked -= again * times
     spacing = our_spacing(sampler, steps) if way == "ours" else "host"
     if spacing == "bridge":
-        levels = bridged_sigmas(table, asked, bridge_top_per_step(sampler.name))
-    elif spacing == "trailing":
+        # It ends high enough for the samplers that drop the last level but one.
+        return bridged_sigmas(table, asked - int(sampler.discards), bridge_top_per_step(sampler.name))
+    if spacing == "trailing":
         levels = trailing_sigmas(table, asked)
     elif sampler.spacing in _RAMPS:
         levels = _RAMPS[sampler.spacing](asked, table[0].item(), table[-1].item())

@@ -21,9 +21,7 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
     """Put the plan's spacing and solver on one k-diffusion sampler object whose model_wrap is ours already."""
     table = sampler.model_wrap.sigmas
     if plan.spacing != "host":
-        bridged = functools.partial(bridged_sigmas, top_per_step=plan.bridge_top_per_step)
-        levels = trailing_sigmas if plan.trailing else bridged
-        override_method(undo, sampler, "get_sigmas", functools.partial(_levels, sampler, levels))
+        override_method(undo, sampler, "get_sigmas", functools.partial(_levels, sampler, plan))
     func = sampler.func
     parameters = inspect.signature(func).parameters
     if plan.first_order_start:
@@ -36,15 +34,19 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
         override_value(undo, sampler, "func", func)
 
 
-def _levels(sampler: Any, spaced: Callable[[Tensor, int], Tensor], p: Any, steps: int) -> Tensor:
+def _levels(sampler: Any, plan: Plan, p: Any, steps: int) -> Tensor:
     """Instead of the host's get_sigmas, with what it does for samplers that drop the last level but one."""
+    table = sampler.model_wrap.sigmas
+    if plan.spacing == "bridge":
+        # It ends high enough: nothing is to be dropped.
+        return bridged_sigmas(table, steps, plan.bridge_top_per_step).cpu()
+    if steps == 0:
+        return trailing_sigmas(table, 0).cpu()
     discard = sampler.config is not None and sampler.config.options.get("discard_next_to_last_sigma", False)
     if shared.opts.always_discard_next_to_last_sigma and not discard:
         discard = True
         p.extra_generation_params["Discard penultimate sigma"] = True
-    if steps == 0:
-        return trailing_sigmas(sampler.model_wrap.sigmas, 0).cpu()
-    sigmas = spaced(sampler.model_wrap.sigmas, steps + 1 if discard else steps).cpu()
+    sigmas = trailing_sigmas(table, steps + 1 if discard else steps).cpu()
     return sigmas[[*range(steps), -1]] if discard else sigmas
 
 
@@ -56,14 +58,17 @@ def restart_counts(steps: int) -> tuple[int, int]:
 
 
 def restart_levels(plan: Plan, table: Tensor, sigmas: Tensor) -> Tensor:
-    """The levels that Restart goes down on first, in the plan's spacing, without the 0; below 20 steps all."""
+    """The levels that Restart goes down on first, in the plan's spacing; below 20 steps all that are given.
+
+    table: the model's `[T]`. sigmas: the call's levels `[steps + 1]`, the last one 0. Returns them without it.
+    """
     steps = len(sigmas) - 1
     again, times = restart_counts(steps)
     if not times:
         return sigmas[:-1]
     main = steps - again * times
     if plan.spacing == "bridge":
-        return sigmas[torch.linspace(0, steps - 1, main).round().long()]
+        return bridged_sigmas(table, main, plan.bridge_top_per_step)[:-1].to(sigmas)
     start = int((table.cpu() - sigmas[0].cpu()).abs().argmin())
     return table[trailing_timesteps(min(main, start + 1), start + 1).to(table.device)].to(sigmas)
 

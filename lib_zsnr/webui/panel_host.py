@@ -118,10 +118,9 @@ def _planned(settings: Settings, request: Mapping[str, Any]) -> tuple[Plan, dict
     """The plan and, where the settings page wants the preview, its levels."""
     steps = int(request.get("steps") or _STEPS)
     schedule_type = request.get("scheduler") or _SCHEDULE_TYPE
-    plan, sampler = preview.plan_for(settings, request.get("sampling") or _SAMPLER, schedule_type, steps)
-    if not options.show_preview():
-        return plan, None
-    return plan, preview.levels(plan, sampler, schedule_type, steps, request.get("denoising_strength"))
+    asked = preview.Asked(request.get("sampling") or _SAMPLER, schedule_type, steps, request.get("denoising_strength"))
+    plan, sampler = preview.plan_for(settings, asked)
+    return plan, preview.levels(plan, sampler, asked) if options.show_preview() else None
 
 
 def _hints() -> list[str]:

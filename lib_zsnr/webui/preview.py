@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,7 @@ from lib_zsnr.settings import TITLE, Settings, SettingsError
 from lib_zsnr.spacing_choice import CHOOSE_THEIR_OWN_LEVELS
 from lib_zsnr.webui import attach, k_family
 from lib_zsnr.webui.model import host_option_is_on, read_model
+from lib_zsnr.webui.strength import begins_below
 from lib_zsnr.words import words
 
 # The highest noise level of the normal schedule, SD's and SDXL's alike; the paper's Table 1 has it as sqrt(1 / SNR).
@@ -34,46 +36,51 @@ class NothingToShow(RuntimeError):
     """Why there is no preview, in a sentence."""
 
 
-def compute(
-    settings: Settings, sampler_name: str, schedule_type: str, steps: int, denoising_strength: float | None = None
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Asked:
+    """What a person has chosen in the tab. denoising_strength: 0 to 1, None for text-to-image."""
+
+    sampler_name: str
+    schedule_type: str
+    steps: int
+    denoising_strength: float | None = None
+
+
+def compute(settings: Settings, asked: Asked) -> dict[str, Any]:
     """The noise levels of a request, for JSON.
 
-    denoising_strength: None for text-to-image. Returns "ours" and "host", each with "timesteps" (0 to 999), "sigmas",
+    Returns "ours" and "host", each with "timesteps" (0 to 999), "sigmas",
     "log_snr" (the natural logarithm of signal to noise), "start" in words and "above_normal", the number of levels
     above the highest of the normal schedule; "notes", the plan's warnings. Raises NothingToShow, and SettingsError for
     an unknown sampler and for what the plan refuses.
     """
-    plan, sampler = plan_for(settings, sampler_name, schedule_type, steps)
-    return {**levels(plan, sampler, schedule_type, steps, denoising_strength), "notes": list(plan.warnings)}
+    plan, sampler = plan_for(settings, asked)
+    return {**levels(plan, sampler, asked), "notes": list(plan.warnings)}
 
 
-def plan_for(settings: Settings, sampler_name: str, schedule_type: str, steps: int) -> tuple[Plan, Any]:
+def plan_for(settings: Settings, asked: Asked) -> tuple[Plan, Any]:
     """The plan for the loaded model, and a sampler object of the host to look at. Raises as `compute`."""
     with _steady_model() as sd_model:
-        return _plan_for(sd_model, settings, sampler_name, schedule_type, steps)
+        return _plan_for(sd_model, settings, asked)
 
 
-def _plan_for(
-    sd_model: Any, settings: Settings, sampler_name: str, schedule_type: str, steps: int
-) -> tuple[Plan, Any]:
+def _plan_for(sd_model: Any, settings: Settings, asked: Asked) -> tuple[Plan, Any]:
     facts = read_model(sd_model)
     if facts.is_flow:
         raise NothingToShow(flow_refusal(facts))
-    config = sd_samplers.find_sampler_config(sampler_name)
+    config = sd_samplers.find_sampler_config(asked.sampler_name)
     if config is None:
         known = ", ".join(sampler.name for sampler in sd_samplers.all_samplers)
-        raise SettingsError(f"{TITLE}: the sampler is {sampler_name!r}; allowed are {known}.")
+        raise SettingsError(f"{TITLE}: the sampler is {asked.sampler_name!r}; allowed are {known}.")
     sampler = sd_samplers.create_sampler(config.name, sd_model)
-    described = Sampler(config.name, attach.family_of(sampler), schedule_type, steps)
+    below = asked.denoising_strength is not None and begins_below(_request(asked))
+    described = Sampler(config.name, attach.family_of(sampler), asked.schedule_type, asked.steps, below)
     return make_plan(settings, facts, described, host_option_is_on()), sampler
 
 
-def levels(
-    plan: Plan, sampler: Any, schedule_type: str, steps: int, denoising_strength: float | None
-) -> dict[str, dict[str, Any]]:
+def levels(plan: Plan, sampler: Any, asked: Asked) -> dict[str, dict[str, Any]]:
     """What the sampler object would visit, "ours" by the plan and the "host"'s own, empty where it fails."""
-    p = _request(schedule_type, steps, denoising_strength)
+    p = _request(asked)
     with _steady_model(), ExitStack() as undo:
         try:
             host = _visited(sampler, p, None)
@@ -99,17 +106,17 @@ def _steady_model() -> Iterator[Any]:
         raise NothingToShow(words("Another checkpoint is being loaded.")) from error
 
 
-def _request(schedule_type: str, steps: int, denoising_strength: float | None) -> SimpleNamespace:
+def _request(asked: Asked) -> SimpleNamespace:
     """As much of a request as the host's samplers read for their noise levels."""
     return SimpleNamespace(
-        steps=steps,
-        scheduler=schedule_type,
+        steps=asked.steps,
+        scheduler=asked.schedule_type,
         hr_scheduler=None,
         is_hr_pass=False,
-        denoising_strength=denoising_strength,
+        denoising_strength=asked.denoising_strength,
         sampler_noise_scheduler_override=None,
         extra_generation_params={},
-        is_img2img=denoising_strength is not None,
+        is_img2img=asked.denoising_strength is not None,
     )
 
 

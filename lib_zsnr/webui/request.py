@@ -11,7 +11,7 @@ from modules import sd_models, sd_samplers, shared
 from lib_zsnr import plan as planning
 from lib_zsnr.facts import Family, Sampler
 from lib_zsnr.settings import Settings, SettingsError, parse
-from lib_zsnr.webui import attach, checkpoints, infotext, model, options, prompt_tag, xyz
+from lib_zsnr.webui import attach, checkpoints, infotext, model, options, prompt_tag, strength, xyz
 
 log = logging.getLogger("zero_terminal_snr")
 
@@ -24,7 +24,8 @@ def describe(p: Any, args: Sequence[Any]) -> None:
         settings = settings_of(p, args, loaded)
         if settings.enabled and loaded is not None:
             config = sd_samplers.find_sampler_config(p.sampler_name)
-            sampler = Sampler(config.name, _family(config.name), p.scheduler or "Automatic", p.steps)
+            schedule_type, below = p.scheduler or "Automatic", strength.request_begins_below(p)
+            sampler = Sampler(config.name, _family(config.name), schedule_type, p.steps, below)
             infotext.write(p, settings, _plan(settings, loaded, sampler))
     except SettingsError:
         return  # told at the sampler call, where the host lets an error through
@@ -78,7 +79,8 @@ def _refiner_plan(p: Any, settings: Settings, sd_model: Any) -> planning.Plan:
 def _sampler(p: Any) -> Sampler:
     scheduler = (getattr(p, "hr_scheduler", None) if p.is_hr_pass else None) or p.scheduler or "Automatic"
     steps = (p.hr_second_pass_steps if p.is_hr_pass else 0) or p.steps
-    return Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler, steps)
+    below = strength.request_begins_below(p)
+    return Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler, steps, below)
 
 
 def _family(name: str) -> Family:

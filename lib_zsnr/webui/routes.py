@@ -116,9 +116,10 @@ def schedule(question: ScheduleQuestion) -> Any:
     try:
         settings: Settings = parse([question.settings], options.defaults())
         settings = settings.with_preset(checkpoints.preset_of(checkpoints.loaded()))
-        answer = preview.compute(
-            settings, question.sampler_name, question.scheduler, question.steps, question.denoising_strength
+        asked = preview.Asked(
+            question.sampler_name, question.scheduler, question.steps, question.denoising_strength
         )
+        answer = preview.compute(settings, asked)
     except SettingsError as error:
         raise HTTPException(422, str(error)) from error
     except preview.NothingToShow as reason:

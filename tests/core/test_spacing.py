@@ -90,25 +90,26 @@ def test_interpolation_goes_through_the_table():
     torch.testing.assert_close(values[1], (SIGMAS[10] * SIGMAS[11]).sqrt())
 
 
-@given(st.integers(2, 300), st.floats(2, 8))
-def test_the_bridge_is_the_terminal_level_then_karras_to_the_end_of_trailing(steps: int, top_per_step: float):
+@given(st.integers(2, 300), st.sampled_from([None, 2.2, 4.0, 8.0]))
+def test_the_bridge_is_the_terminal_level_then_karras_to_the_end_of_trailing(steps: int, top_per_step: float | None):
     sampling = pytest.importorskip("k_diffusion.sampling")
     levels = spacing.bridged_sigmas(SIGMAS, steps, top_per_step)
     assert len(levels) == steps + 1
     assert levels[0] == SIGMAS[-1]
     assert (levels[1:] < levels[:-1]).all()
     end = spacing.trailing_sigmas(SIGMAS, steps)[-2].item()
+    highest = min((top_per_step or (4 if steps <= 6 else 5)) * steps, SIGMAS[-2].item())
     # Equation 5's first level is sigma_max, and it alone is made for one step.
-    highest = min((min(top_per_step, 4) if steps <= 6 else top_per_step) * steps, SIGMAS[-2].item())
     karras = sampling.get_sigmas_karras(steps - 1, end, highest, 5)
     torch.testing.assert_close(levels[1:], karras, rtol=1e-4, atol=0)
 
 
 @given(st.integers(1, 3000))
-def test_the_bridge_of_any_number_of_steps_is_made_of_the_tables_range(steps: int):
+def test_the_bridge_of_any_number_of_steps_falls_through_the_tables_range(steps: int):
     levels = spacing.bridged_sigmas(SIGMAS, steps)
     assert len(levels) == steps + 1
     assert levels[0] == SIGMAS[-1]
+    assert (levels[1:] < levels[:-1]).all()
     assert levels[-2] >= SIGMAS[0] * (1 - 1e-6)
     assert levels[-1] == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -96,17 +97,16 @@ def checkpoints(driver) -> dict[str, str]:
 @pytest.fixture
 def open_page(chromium, webui, driver, checkpoints) -> Iterator[object]:
     """Opens pages of `webui`; closed after the test, which fails where the WebUI wrote of an error meanwhile."""
-    opened: list[PanelPage] = []
     driver.load_checkpoint("epsilon")
     errors_before = _errors(webui)
+    with ExitStack() as opened:
 
-    def open_one(**options) -> PanelPage:
-        opened.append(PanelPage(chromium, webui.url, **options))
-        return opened[-1]
+        def open_one(**options) -> PanelPage:
+            page = PanelPage(chromium, webui.url, **options)
+            opened.callback(page.close)
+            return page
 
-    yield open_one
-    for page in opened:
-        page.close()
+        yield open_one
     assert _errors(webui) == errors_before
 
 

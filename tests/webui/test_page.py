@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -33,16 +34,15 @@ def open_page(chromium, driver, checkpoints) -> Iterator[object]:
     sd_models.reload_model_weights()
     demo = page.build(list(checkpoints.values()))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, show_error=True, show_api=False)
-    opened: list[PanelPage] = []
+    with ExitStack() as opened:
+        opened.callback(demo.close)
 
-    def open_one(**options) -> PanelPage:
-        opened.append(PanelPage(chromium, url.rstrip("/"), **options))
-        return opened[-1]
+        def open_one(**options) -> PanelPage:
+            panel = PanelPage(chromium, url.rstrip("/"), **options)
+            opened.callback(panel.close)
+            return panel
 
-    yield open_one
-    for each in opened:
-        each.close()
-    demo.close()
+        yield open_one
 
 
 class PanelPage(panel_page.PanelPage):

@@ -71,9 +71,11 @@ LISTED = ["Euler", "DDIM", "UniPC", "PLMS", "LCM", "DPM++ 2M", "Restart", "DPM2 
 
 @pytest.mark.parametrize("sampler", [*LISTED, "DPM fast", "DPM adaptive"])
 @pytest.mark.parametrize("steps", [6, 20])
-def test_the_schedule_is_what_is_sampled(driver, client, sampler, steps):
+@pytest.mark.parametrize("bridge", [False, True])
+def test_the_schedule_is_what_is_sampled(driver, client, sampler, steps, bridge):
     """The preview against the calls of a real request: both second-order calls and discarded sigmas aside."""
-    settings = {"enabled": True, "zero_terminal_snr": sampler != "LCM", "v_prediction": sampler != "LCM"}
+    fixed = sampler != "LCM"
+    settings = {"enabled": True, "zero_terminal_snr": fixed, "v_prediction": fixed, "bridge": bridge}
     said = client.post(f"{PREFIX}/schedule", json=question(sampler_name=sampler, steps=steps, settings=settings)).json()
     ran = made(driver.txt2img(**{**on(driver, steps=steps, sampler_name=sampler), "zsnr": settings}))
     assert said["ours"]["timesteps"][0] == pytest.approx(ran.timesteps[0], abs=0.6)

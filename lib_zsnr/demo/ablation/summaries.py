@@ -29,11 +29,15 @@ _BY_PHI: tuple[Column, ...] = tuple(
     for number in ("over_exposed", "frechet")
     for phi in (0, 0.5, 0.7, 1)
 )
-BRIDGE_STEPS = tuple(steps for steps in STEPS if steps <= 25)
+SPACED_STEPS = (5, 6, 8, 10, 15, 20, 25, 30)
+"""Those that bridge spacing is for, and 5, for which it is not."""
 
 
 def by_steps(table: Table) -> list[str]:
-    """Lines of Markdown: brightness and Fréchet distance for each sampler and number of steps."""
+    """Lines of Markdown: brightness and Fréchet distance for each sampler and number of steps.
+
+    As the two below it raises KeyError for a cell that is missing.
+    """
     return _grid(table, _BY_STEPS)
 
 
@@ -48,7 +52,7 @@ def by_spacing(table: Table, number: str) -> list[str]:
     names = list(rows.spacings(samplers[0]))
     lines = _head([f"{number.replace('_', ' ')}: sampler, steps", *names])
     for sampler in samplers:
-        for steps in BRIDGE_STEPS:
+        for steps in SPACED_STEPS:
             found = [_number(table, row, sampler, steps, number) for row in rows.spacings(sampler).values()]
             lines.append(_line([f"{sampler}, {steps}", *found]))
     return lines
@@ -64,8 +68,9 @@ def _grid(table: Table, columns: Sequence[Column]) -> list[str]:
 
 
 def _number(table: Table, row: Row, sampler: SamplerName, steps: int, number: str) -> str:
-    cell = table.cells.get((row.name, sampler, steps, PICTURES))
-    return shown(cell.numbers.get(number) if cell else None)
+    if sampler not in row.samplers:
+        return shown(None)
+    return shown(table.cells[row.name, sampler, steps, PICTURES].numbers[number])
 
 
 def _head(titles: Sequence[str]) -> list[str]:

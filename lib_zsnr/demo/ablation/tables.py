@@ -136,8 +136,8 @@ def as_text(table: Table, sampler: str, steps: int, pictures: int, rows: Iterabl
     for row in rows:
         cell = table.cells.get((row, sampler, steps, pictures))
         if cell is not None:
-            shown = [shown(cell.numbers.get(column)) for column in COLUMNS]
-            lines.append(f"| {row} | {' | '.join(shown)} |")
+            numbers = [shown(cell.numbers.get(column)) for column in COLUMNS]
+            lines.append(f"| {row} | {' | '.join(numbers)} |")
     return lines
 
 

@@ -1,0 +1,24 @@
+"""Where image-to-image begins: at the top of the schedule, or part of the way down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modules import sd_samplers_common
+from modules.processing import StableDiffusionProcessingImg2Img
+
+
+def begins_below(p: Any, steps: int | None = None) -> bool:
+    """Whether the host's sample_img2img leaves out the first levels.
+
+    steps: as the host passes them, in hires fix only.
+    """
+    whole, t_enc = sd_samplers_common.setup_img2img_steps(p, steps)
+    return bool(t_enc + 1 < whole)
+
+
+def request_begins_below(p: Any) -> bool:
+    """The same for the pass of a request that is about to be sampled."""
+    if p.is_hr_pass:
+        return begins_below(p, p.hr_second_pass_steps or p.steps)
+    return isinstance(p, StableDiffusionProcessingImg2Img) and begins_below(p)
