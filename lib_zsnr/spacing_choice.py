@@ -26,7 +26,7 @@ _LOWER_TOPS_PER_STEP = {"DPM++ 2M SDE": 2.2, "DPM++ 2M SDE Heun": 2.2}
 
 # Below this many steps trailing over the zero-SNR range is worse than the sampler's default in the WebUI. Errors by
 # default, trailing and bridge: Euler a at 10 steps .123, .138, .082; DPM++ 2M SDE .072, .083, .027; DPM++ 2M SDE Heun
-# .058, .072, .035; at 8 steps DPM++ SDE .065, .080, .018 and DPM++ 3M SDE .082, .092, .032; at 6 steps DPM++ 2S a .122,
+# .058, .072, .035; at 8 steps DPM++ SDE .065, .080, .018 and DPM++ 3M SDE .082, .092, .035; at 6 steps DPM++ 2S a .122,
 # .138, .051.
 TRAILING_FROM_STEPS = {
     "Euler a": 12,
