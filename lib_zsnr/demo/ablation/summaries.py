@@ -29,7 +29,7 @@ _BY_PHI: tuple[Column, ...] = tuple(
     for number in ("over_exposed", "frechet")
     for phi in (0, 0.5, 0.7, 1)
 )
-SPACED_STEPS = (5, 6, 8, 10, 15, 20, 25, 30)
+SPACED_STEPS = (5, 6, 8, 10, 15, 20, 25)
 """Those that bridge spacing is for, and 5, for which it is not."""
 
 
