@@ -37,11 +37,11 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
 def _levels(sampler: Any, plan: Plan, p: Any, steps: int) -> Tensor:
     """Instead of the host's get_sigmas, with what it does for samplers that drop the last level but one."""
     table = sampler.model_wrap.sigmas
+    if steps == 0:
+        return trailing_sigmas(table, 0).cpu()
     if plan.spacing == "bridge":
         # It ends high enough: nothing is to be dropped.
         return bridged_sigmas(table, steps, plan.bridge_top_per_step).cpu()
-    if steps == 0:
-        return trailing_sigmas(table, 0).cpu()
     discard = sampler.config is not None and sampler.config.options.get("discard_next_to_last_sigma", False)
     if shared.opts.always_discard_next_to_last_sigma and not discard:
         discard = True
