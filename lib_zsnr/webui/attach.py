@@ -17,8 +17,11 @@ from lib_zsnr.webui.denoisers import Recorder, build_denoiser
 from lib_zsnr.webui.errors import ZeroTerminalSNRError
 from lib_zsnr.webui.model import ModelProxy, planned_alphas_cumprod
 from lib_zsnr.webui.overrides import override_method, override_value
+from lib_zsnr.webui.take_over import innermost, take_over
 
 _ENTRIES = ("sample", "sample_img2img")
+_ATTACHED = "zsnr_attached"
+"""On the sampler, until one of its entries is called: what takes the attachment off."""
 
 PlanForModel = Callable[[Any], Plan]
 
@@ -60,33 +63,28 @@ def refuse(sampler: Any, message: str) -> None:
 
 def detach(sampler: Any) -> None:
     """Take an attachment off that was never called. Does nothing where there is none."""
-    for name in _ENTRIES:
-        entry = vars(sampler).get(name)
-        if isinstance(entry, _Entry):
-            entry.undo.close()
-
-
-class _Entry:
-    """One of the sampler's two methods, replaced until it is called once."""
-
-    def __init__(self, undo: ExitStack, call: Callable[..., Tensor]) -> None:
-        self.undo = undo
-        self.run = call
-        self.original: Callable[..., Tensor] | None = None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
-        assert self.original is not None
-        self.undo.close()
-        with ExitStack() as undo:
-            return self.run(undo, self.original, *args, **kwargs)
+    pending = vars(sampler).get(_ATTACHED)
+    if pending is not None:
+        pending.close()
 
 
 def _guard(sampler: Any, call: Callable[..., Tensor]) -> None:
+    """Put `call(undo, original, ...)` in front of the sampler's two methods, for whichever is called first."""
     detach(sampler)
-    undo = ExitStack()
+    attached = ExitStack()
+    attached.callback(vars(sampler).pop, _ATTACHED, None)
+    vars(sampler)[_ATTACHED] = attached
+
+    def once(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def entry(*args: Any, **kwargs: Any) -> Tensor:
+            attached.close()
+            with ExitStack() as undo:
+                return call(undo, original, *args, **kwargs)
+
+        return entry
+
     for name in _ENTRIES:
-        entry = _Entry(undo, call)
-        entry.original = override_method(undo, sampler, name, entry)
+        override_method(attached, sampler, name, once)
 
 
 def _img2img_start(p: Any, bound: dict[str, Any]) -> timesteps_family.Img2Img:
@@ -103,37 +101,57 @@ def install(
     p: Any,
 ) -> None:
     """Put the plan on the sampler until `undo` is closed: what a sampler call finds, and what the preview looks at."""
-    family, cfg_denoiser = family_of(sampler), sampler.model_wrap_cfg
+    family = family_of(sampler)
     loop_alphas_cumprod = planned_alphas_cumprod(shared.sd_model, plan)
-    recorder = Recorder()
     masked = family == "timesteps" and getattr(p, "mask", None) is not None
     watched = (plan.cfg_rescale > 0 or masked) and getattr(shared.sd_model, "cond_stage_key", None) != "edit"
+    combine = Combine(plan, Recorder()) if watched else None
 
-    def put_denoiser(current: Plan) -> Any:
-        alphas_cumprod = planned_alphas_cumprod(shared.sd_model, current)
-        proxy = ModelProxy(shared.sd_model, alphas_cumprod, "v" if current.prediction == "v" else "eps")
-        denoiser = build_denoiser(family, proxy, loop_alphas_cumprod)
-        if watched:
-            recorder.watch(denoiser)
-        cfg_denoiser.model_wrap = denoiser
-        return denoiser
-
-    def after_switch(*args: Any, **kwargs: Any) -> Any:
-        result = found(*args, **kwargs)
-        put_denoiser(plan_for_refiner(shared.sd_model))
-        return result
-
-    override_value(undo, cfg_denoiser, "model_wrap", cfg_denoiser.model_wrap)
-    override_value(undo, sampler, "model_wrap", put_denoiser(plan))
-    found = override_method(undo, cfg_denoiser, "update_inner_model", after_switch)
-    combine = None
-    if watched:
-        combine = Combine(plan, recorder, cfg_denoiser)
-        combine.found = override_method(undo, cfg_denoiser, "combine_denoised", combine)
+    put_denoiser(undo, sampler, plan, plan_for_refiner, loop_alphas_cumprod, combine)
+    if combine is not None:
+        override_method(undo, sampler.model_wrap_cfg, "combine_denoised", combine.after)
     if family == "timesteps":
         timesteps_family.install(undo, sampler, plan, loop_alphas_cumprod, img2img, combine if masked else None)
     else:
         k_family.install(undo, sampler, plan)
+
+
+def put_denoiser(
+    undo: ExitStack,
+    sampler: Any,
+    plan: Plan,
+    plan_for_refiner: PlanForModel,
+    loop_alphas_cumprod: Tensor,
+    combine: Combine | None,
+) -> None:
+    """Have the sampler's denoiser follow the plan, and the one that a refiner switch puts there follow its own."""
+    cfg_denoiser = sampler.model_wrap_cfg
+
+    def follow(current: Plan) -> None:
+        alphas_cumprod = planned_alphas_cumprod(shared.sd_model, current)
+        proxy = ModelProxy(shared.sd_model, alphas_cumprod, "v" if current.prediction == "v" else "eps")
+        ours = build_denoiser(family_of(sampler), proxy, loop_alphas_cumprod)
+        found = cfg_denoiser.inner_model
+        take_over(undo, found, ours)
+        if current is plan and innermost(sampler.model_wrap) is not innermost(found):
+            # Another extension has changed the guidance object; the sampler reads its sigmas from its own denoiser.
+            take_over(undo, sampler.model_wrap, ours)
+        if combine is not None:
+            combine.denoiser = ours
+            combine.recorder.watch(undo, found)
+
+    def after_switch(original: Callable[..., Any]) -> Callable[..., Any]:
+        def update_inner_model(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            follow(plan_for_refiner(shared.sd_model))
+            return result
+
+        return update_inner_model
+
+    # A refiner switch leaves another one there.
+    override_value(undo, cfg_denoiser, "model_wrap", cfg_denoiser.model_wrap)
+    follow(plan)
+    override_method(undo, cfg_denoiser, "update_inner_model", after_switch)
 
 
 def _tell_the_truth(p: Any, plan: Plan) -> None:

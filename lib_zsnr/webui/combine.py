@@ -17,19 +17,25 @@ CondsList = list[list[tuple[int, float]]]
 class Combine:
     """Calls the `combine_denoised` that was found, then rescales its result.
 
+    denoiser: ours, whose mathematics the denoiser of the call follows.
     seen: the x that the UNet saw in the last call, one row for each image (inpainting steps from it).
     """
 
-    def __init__(self, plan: Plan, recorder: Recorder, cfg_denoiser: Any) -> None:
+    def __init__(self, plan: Plan, recorder: Recorder) -> None:
         self.plan = plan
         self.recorder = recorder
-        self.cfg_denoiser = cfg_denoiser
+        self.denoiser: torch.nn.Module | None = None
         self.seen: Tensor | None = None
-        self.found: Callable[..., Tensor] | None = None
 
-    def __call__(self, x_out: Tensor, conds_list: CondsList, uncond: Any, cond_scale: float) -> Tensor:
-        assert self.found is not None
-        denoised = self.found(x_out, conds_list, uncond, cond_scale)
+    def after(self, original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """A `combine_denoised` that rescales what the original gives."""
+
+        def combine_denoised(x_out: Tensor, conds_list: CondsList, uncond: Any, cond_scale: float) -> Tensor:
+            return self._rescaled(original(x_out, conds_list, uncond, cond_scale), x_out, conds_list, cond_scale)
+
+        return combine_denoised
+
+    def _rescaled(self, denoised: Tensor, x_out: Tensor, conds_list: CondsList, cond_scale: float) -> Tensor:
         x, level = self.recorder.take()
         rows = [conds[0][0] for conds in conds_list]
         x, level = x[rows], level[rows]
@@ -37,9 +43,8 @@ class Combine:
         if self.plan.cfg_rescale == 0 or cond_scale == 1:
             return denoised
         cond = conditional(x_out, conds_list, len(denoised))
-        inner = self.cfg_denoiser.model_wrap
-        if isinstance(inner, TimestepsDenoiser):
-            return rescale_epsilon(inner, self.plan, x, level, cond, denoised)
+        if isinstance(self.denoiser, TimestepsDenoiser):
+            return rescale_epsilon(self.denoiser, self.plan, x, level, cond, denoised)
         return rescale_cfg(x, level, cond, denoised, self.plan.cfg_rescale, self.plan.space)
 
 

@@ -1,7 +1,8 @@
-"""The inner denoiser, rebuilt over the proxy of the model, and the record of what it was called with."""
+"""The denoiser as the host would build it over the proxy of the model, and the record of what is asked of it."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import k_diffusion.external
@@ -28,15 +29,17 @@ class Recorder:
     def __init__(self) -> None:
         self._calls: list[tuple[Tensor, Tensor]] = []
 
-    def watch(self, denoiser: torch.nn.Module) -> None:
-        """Record the calls of a denoiser of ours (never one of the host's)."""
-        forward = denoiser.forward
+    def watch(self, undo: ExitStack, denoiser: torch.nn.Module) -> None:
+        """Record the calls of a denoiser until `undo` is closed.
 
-        def recorded(x: Tensor, level: Tensor, *args: Any, **kwargs: Any) -> Any:
-            self._calls.append((x, level))
-            return forward(x, level, *args, **kwargs)
+        As a hook of torch's, before everything that others have put on the object: they may split a call into tiles.
+        """
 
-        denoiser.forward = recorded
+        def note(_: torch.nn.Module, args: tuple[Tensor, ...]) -> None:
+            self._calls.append((args[0], args[1]))
+
+        handle = denoiser.register_forward_pre_hook(note, prepend=True)
+        undo.callback(handle.remove)
 
     def take(self) -> tuple[Tensor, Tensor]:
         """x `[rows, C, H, W]` and level `[rows]` of all calls since the last take, in their order."""

@@ -21,7 +21,7 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
     """Put the plan's spacing and solver on one k-diffusion sampler object whose model_wrap is ours already."""
     table = sampler.model_wrap.sigmas
     if plan.spacing != "host":
-        override_method(undo, sampler, "get_sigmas", functools.partial(_levels, sampler, plan))
+        override_method(undo, sampler, "get_sigmas", lambda _: functools.partial(_levels, sampler, plan))
     func = sampler.func
     parameters = inspect.signature(func).parameters
     if plan.first_order_start:

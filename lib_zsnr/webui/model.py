@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 import torch
 from modules import shared
@@ -84,6 +84,12 @@ class ModelProxy:
 
     def __init__(self, sd_model: Any, alphas_cumprod: Tensor, parameterization: str) -> None:
         vars(self).update(_model=sd_model, alphas_cumprod=alphas_cumprod, parameterization=parameterization)
+
+    def answering(self, apply_model: Callable[..., Tensor]) -> ModelProxy:
+        """The same with another `apply_model(x, timesteps, ...)`."""
+        proxy = ModelProxy(vars(self)["_model"], self.alphas_cumprod, self.parameterization)
+        vars(proxy)["apply_model"] = apply_model
+        return proxy
 
     def __getattr__(self, name: str) -> Any:
         return getattr(vars(self)["_model"], name)

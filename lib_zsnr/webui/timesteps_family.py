@@ -39,7 +39,7 @@ def install(
     """
     override_value(undo, sampler.model_wrap_cfg, "alphas", alphas_cumprod)
     if plan.trailing:
-        override_method(undo, sampler, "get_timesteps", functools.partial(_loop_timesteps, sampler))
+        override_method(undo, sampler, "get_timesteps", lambda _: functools.partial(_loop_timesteps, sampler))
     func = found = sampler.func
     if plan.trailing and unipc.is_unipc(func):
         func = unipc.on_timesteps(func, alphas_cumprod)
@@ -128,11 +128,14 @@ def _step_from_what_the_unet_saw(undo: ExitStack, cfg_denoiser: Any, combine: Co
     step would magnify the difference 112-fold.
     """
 
-    def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        out = found(x, *args, **kwargs)
-        if combine.seen is not None:
-            x.copy_(combine.seen)
-            combine.seen = None
-        return out
+    def after(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            out = original(x, *args, **kwargs)
+            if combine.seen is not None:
+                x.copy_(combine.seen)
+                combine.seen = None
+            return out
 
-    found = override_method(undo, cfg_denoiser, "forward", forward)
+        return forward
+
+    override_method(undo, cfg_denoiser, "forward", after)

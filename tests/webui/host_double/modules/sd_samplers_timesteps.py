@@ -27,11 +27,13 @@ class CompVisTimestepsDenoiser(torch.nn.Module):
 
 
 class CompVisTimestepsVDenoiser(CompVisTimestepsDenoiser):
-    def forward(self, input, timesteps, **kwargs):
+    def predict_eps_from_z_and_v(self, x_t, t, v):
         """v to epsilon with the model's alphas of this moment, at the timestep cut to an integer."""
-        v = super().forward(input, timesteps, **kwargs)
-        alpha = self.inner_model.alphas_cumprod[timesteps.to(torch.int)][:, None, None, None]
-        return alpha.sqrt() * v + (1 - alpha).sqrt() * input
+        alpha = self.inner_model.alphas_cumprod[t.to(torch.int)][:, None, None, None]
+        return alpha.sqrt() * v + (1 - alpha).sqrt() * x_t
+
+    def forward(self, input, timesteps, **kwargs):
+        return self.predict_eps_from_z_and_v(input, timesteps, super().forward(input, timesteps, **kwargs))
 
 
 class CFGDenoiserTimesteps(sd_samplers_cfg_denoiser.CFGDenoiser):

@@ -1,0 +1,152 @@
+"""What other extensions have put on the denoiser is at work with ours, and sees our schedule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.shared_cases import made, on
+
+STEPS = 4
+WHOLE, UNEVEN = "8", "3 5"
+# The denoisers of the DDIM family have no part that could be hooked.
+WAYS = [(way, sampler) for way in ("creation", "call", "torch", "around") for sampler in ("Euler", "DDIM", "UniPC")]
+WAYS.append(("part", "Euler"))
+TAG_ONLY = {"prompt": "a red cube<cfg_rescale:0.5>", "zsnr": [False]}
+
+
+@pytest.fixture
+def together(tmp_path):
+    """The host with ours and the neighbour."""
+    from tests.webui.driver import ENTRY, DoubleDriver
+
+    driver = DoubleDriver(tmp_path, (Path(__file__).parent / "neighbours" / "tiler.py", ENTRY))
+    yield driver
+    assert driver.problems() == []
+
+
+def seen() -> list[tuple[tuple[int, ...], float]]:
+    """What the neighbour was asked for: the shape and the level of each call."""
+    from modules import scripts
+
+    return next(data.module for data in scripts.scripts_data if data.script_class.__name__ == "Tiler").seen
+
+
+def ask(driver, way: str = "", widths: str = WHOLE, role: str = "v_zsnr", **request):
+    request = {**on(driver, role, steps=STEPS), **request}
+    request["alwayson_scripts"] = {"Tiler": {"args": [way, widths]}}
+    return made(driver.txt2img(**request))
+
+
+@pytest.mark.parametrize("role", ["v_zsnr", "sd2_v", "epsilon"])
+@pytest.mark.parametrize(("way", "sampler"), WAYS)
+def test_it_is_at_work_and_ours_is_below_it(together, way: str, role: str, sampler: str):
+    alone = ask(together, role=role, sampler_name=sampler)
+    whole = ask(together, way, WHOLE, role, sampler_name=sampler)
+    assert [shape[3] for shape, _ in seen()] == [8] * len(whole.calls)
+    np.testing.assert_allclose(whole.latents[0], alone.latents[0], atol=2e-3)
+    if way == "part":
+        np.testing.assert_allclose([t for _, t in seen()], whole.timesteps, atol=0.5)
+    else:
+        np.testing.assert_allclose([level for _, level in seen()], alone.levels, rtol=1e-5)
+    if way != "torch":
+        tiled = ask(together, way, UNEVEN, role, sampler_name=sampler)
+        assert len(tiled.calls) == 2 * len(whole.calls)
+        assert np.abs(tiled.latents[0] - alone.latents[0]).max() > 1e-2
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
+@pytest.mark.parametrize("role", ["v_zsnr", "epsilon"])
+@pytest.mark.parametrize("way", ["creation", "call", "around"])
+def test_with_the_prompt_tag_alone(together, way: str, role: str, sampler: str):
+    alone = ask(together, role=role, sampler_name=sampler, **TAG_ONLY)
+    whole = ask(together, way, WHOLE, role, sampler_name=sampler, **TAG_ONLY)
+    tiled = ask(together, way, UNEVEN, role, sampler_name=sampler, **TAG_ONLY)
+    assert whole.latents[0].tobytes() == alone.latents[0].tobytes()
+    assert np.abs(tiled.latents[0] - alone.latents[0]).max() > 1e-2
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
+def test_doing_nothing_ours_leaves_the_neighbours_picture(together, sampler: str):
+    neutral = {"zsnr": [True, True, False, False, False, 0.0], "role": "epsilon", "sampler_name": sampler}
+    alone = ask(together, "creation", UNEVEN, **{**neutral, "zsnr": [False]})
+    both = ask(together, "creation", UNEVEN, **neutral)
+    np.testing.assert_allclose(both.latents[0], alone.latents[0], atol=1e-5)
+
+
+def test_a_sampler_that_is_kept_is_the_hosts_again(together):
+    """Tiled Diffusion uses one sampler object for all batches; the neighbour's hook is on it, and ours gone."""
+    from modules import sd_samplers
+
+    kept = []
+    made_by_host = sd_samplers.create_sampler
+    sd_samplers.create_sampler = lambda *args: kept.append(made_by_host(*args)) or kept[-1]
+    try:
+        ask(together, "creation", UNEVEN)
+        first = dict(vars(kept[0].model_wrap))
+        assert kept[0].model_wrap.sigmas[-1] == pytest.approx(14.6146, rel=1e-4)
+        assert not {"inner_model", "sigmas", "log_sigmas"} & set(first)
+        assert not first["_forward_pre_hooks"]
+    finally:
+        sd_samplers.create_sampler = made_by_host
+
+
+def test_who_hooks_in_the_call_and_unhooks_after_it_leaves_nothing_of_ours(together):
+    """What they found in the call, they put back: it has to be the host's by then."""
+    from modules import script_callbacks, sd_samplers, shared
+
+    ask(together, zsnr=[False])
+    state, kept = {}, []
+    made_by_host = sd_samplers.create_sampler
+
+    def hook(params):
+        if not state:
+            state["found"] = params.denoiser.inner_model.forward
+            params.denoiser.inner_model.forward = lambda *args, **kwargs: state["found"](*args, **kwargs)
+
+    script_callbacks.on_cfg_denoiser(hook)
+    sd_samplers.create_sampler = lambda *args: kept.append(made_by_host(*args)) or kept[-1]
+    try:
+        ask(together)
+    finally:
+        sd_samplers.create_sampler = made_by_host
+    denoiser = kept[0].model_wrap
+    denoiser.forward = state["found"]
+    fresh = sd_samplers.create_sampler("Euler", shared.sd_model).model_wrap
+    x = fresh.sigmas.new_full((1, 4, 8, 8), 20.0)
+    cond = {"c_crossattn": [shared.sd_model.get_learned_conditioning(["a"])], "c_concat": []}
+    assert denoiser(x, fresh.sigmas[-1:], cond=cond).equal(fresh(x, fresh.sigmas[-1:], cond=cond))
+
+
+def test_a_spent_attachment_under_a_wrapper_that_stays_passes_straight_through():
+    from lib_zsnr.webui import attach
+    from lib_zsnr.webui.errors import ZeroTerminalSNRError
+
+    class Sampler:
+        def sample(self, p):
+            return "sampled"
+
+        def sample_img2img(self, p):
+            return "sampled from a picture"
+
+    sampler = Sampler()
+    attach.refuse(sampler, "not like this")
+    ours = sampler.sample
+    sampler.sample = lambda p: f"wrapped, {ours(p)}"
+    with pytest.raises(ZeroTerminalSNRError):
+        sampler.sample(None)
+    assert sampler.sample(None) == "wrapped, sampled"
+    attach.refuse(sampler, "nor like this")
+    attach.detach(sampler)
+    assert sampler.sample(None) == "wrapped, sampled"
+    attach.refuse(sampler, "first")
+    again = sampler.sample
+    sampler.sample = lambda p: f"wrapped, {again(p)}"
+    attach.refuse(sampler, "second")
+    with pytest.raises(ZeroTerminalSNRError, match="second"):
+        sampler.sample(None)
+    assert sampler.sample(None) == "wrapped, wrapped, sampled"
+
+
