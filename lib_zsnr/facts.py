@@ -27,6 +27,7 @@ class Sampler:
     """The sampler as the plan needs it. `schedule_type` is what the person picked, "Automatic" for the default.
 
     begins_below: image-to-image at a denoising strength that leaves out the first levels.
+    rescaled_by: the extension that rescales the guidance of this request already, "" where none does.
     """
 
     name: str
@@ -34,3 +35,4 @@ class Sampler:
     schedule_type: str = "Automatic"
     steps: int = 20
     begins_below: bool = False
+    rescaled_by: str = ""

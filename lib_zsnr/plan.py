@@ -51,7 +51,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
     if model.is_flow:
         return Plan(active=False, warnings=(flow_refusal(model),))
     if settings.rescale_only:
-        return _rescale_only(settings, model)
+        return _rescale_only(settings, model, sampler)
     warnings: list[str] = list(model.traits.conflicts)
     if model.traits.problem and settings.follow_checkpoint:
         warnings.append(model.traits.problem)
@@ -70,7 +70,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         prediction=prediction,
         zero_terminal_snr=zero,
         spacing=spacing,
-        cfg_rescale=_cfg_rescale(settings, model, warnings),
+        cfg_rescale=_cfg_rescale(settings, model, sampler, warnings),
         space=_space(settings, prediction),
         first_order_start=zero and sampler.name in FIRST_ORDER_START,
         bridge_top_per_step=bridge_top_per_step(sampler.name),
@@ -86,23 +86,32 @@ def settings_for_refiner(settings: Settings, traits: Traits) -> Settings:
     return replace(settings, follow_checkpoint=True, explicit=frozenset(), preset=frozenset())
 
 
-def _rescale_only(settings: Settings, model: Model) -> Plan:
+def _rescale_only(settings: Settings, model: Model, sampler: Sampler) -> Plan:
     """A plan that leaves everything but the guidance to the WebUI."""
     warnings: list[str] = []
     return Plan(
         active=True,
         prediction=model.believed,
-        cfg_rescale=_cfg_rescale(settings, model, warnings),
+        cfg_rescale=_cfg_rescale(settings, model, sampler, warnings),
         space=_space(settings, model.believed),
         own_schedule=False,
         warnings=tuple(warnings),
     )
 
 
-def _cfg_rescale(settings: Settings, model: Model, warnings: list[str]) -> float:
+def _cfg_rescale(settings: Settings, model: Model, sampler: Sampler, warnings: list[str]) -> float:
     if model.is_edit and settings.cfg_rescale > 0:
         warnings.append(
             words("CFG rescale was left out: InstructPix2Pix has two guidance scales, the paper's has one.")
+        )
+        return 0.0
+    if sampler.rescaled_by and settings.cfg_rescale > 0:
+        warnings.append(
+            words(
+                "CFG rescale was left to the extension {name}, which does it for this picture already. To have it "
+                "done here, set it to 0 there or switch that extension off.",
+                name=sampler.rescaled_by,
+            )
         )
         return 0.0
     return settings.cfg_rescale

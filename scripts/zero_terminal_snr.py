@@ -5,7 +5,7 @@ from modules.ui_components import InputAccordion
 
 from lib_zsnr.settings import FIELDS, TITLE
 from lib_zsnr.ui import panel, settings_page
-from lib_zsnr.webui import panel_host, pasting, registration, request
+from lib_zsnr.webui import panel_host, pasting, reached, registration, request
 
 
 class ZeroTerminalSNR(scripts.Script):
@@ -37,6 +37,9 @@ class ZeroTerminalSNR(scripts.Script):
 
     def process_before_every_sampling(self, p, *args, **kwargs):
         request.attach_to_sampler(p, args)
+
+    def post_sample(self, p, ps, *args):
+        reached.take_back(p)
 
 
 registration.register(settings_page.component)

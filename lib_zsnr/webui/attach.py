@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lib_zsnr.facts import Family
 from lib_zsnr.plan import Plan
-from lib_zsnr.webui import k_family, timesteps_family
+from lib_zsnr.webui import k_family, reached, timesteps_family
 from lib_zsnr.webui.combine import Combine
 from lib_zsnr.webui.denoisers import Recorder, build_denoiser
 from lib_zsnr.webui.errors import ZeroTerminalSNRError
@@ -37,6 +37,7 @@ def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
     """Make the next sampler call follow the plan; an earlier attachment that was never called is replaced."""
 
     def call(undo: ExitStack, original: Callable[..., Tensor], p: Any, *args: Any, **kwargs: Any) -> Tensor:
+        reached.arrived(p)
         bound = inspect.signature(original).bind(p, *args, **kwargs).arguments
         img2img = _img2img_start(p, bound) if "noise" in bound else None
         if img2img is not None and img2img.steps == 0:

@@ -19,11 +19,12 @@ def infotext(settings: Settings, plan: Plan) -> dict[str, str]:
 
     Every value but "False" reads back as a ticked box, so a box whose wish could not be met comes back ticked.
     """
+    note = {NOTE: " ".join(plan.warnings)} if plan.warnings else {}
     if not plan.active:
-        return {NOTE: " ".join(plan.warnings)} if plan.warnings else {}
+        return note
     if settings.rescale_only:
         # What brings the same picture back is the tag in the prompt.
-        return {RESCALE_ONLY: f"{plan.cfg_rescale:g}"}
+        return {RESCALE_ONLY: f"{plan.cfg_rescale:g}"} | note
     values = {
         "enabled": "True",
         "follow_checkpoint": str(settings.follow_checkpoint),
@@ -36,9 +37,7 @@ def infotext(settings: Settings, plan: Plan) -> dict[str, str]:
     keys = {FIELD_BY_NAME[name].infotext: value for name, value in values.items()}
     if plan.cfg_rescale and plan.space != "v":
         keys[SPACE] = plan.space
-    if plan.warnings:
-        keys[NOTE] = " ".join(plan.warnings)
-    return keys
+    return keys | note
 
 
 def _done(asked: bool, done: bool) -> str:

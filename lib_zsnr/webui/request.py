@@ -11,7 +11,18 @@ from modules import sd_models, sd_samplers, shared
 from lib_zsnr import plan as planning
 from lib_zsnr.facts import Family, Sampler
 from lib_zsnr.settings import Settings, SettingsError, parse
-from lib_zsnr.webui import attach, checkpoints, infotext, model, options, prompt_tag, strength, xyz
+from lib_zsnr.webui import (
+    attach,
+    checkpoints,
+    infotext,
+    model,
+    options,
+    other_rescale,
+    prompt_tag,
+    reached,
+    strength,
+    xyz,
+)
 
 log = logging.getLogger("zero_terminal_snr")
 
@@ -19,15 +30,20 @@ log = logging.getLogger("zero_terminal_snr")
 def describe(p: Any, args: Sequence[Any]) -> None:
     """Write the infotext before sampling: the host saves params.txt (the arrow button's source) before it."""
     infotext.clear(p)
+    reached.expect(p, False)
     loaded = sd_models.model_data.sd_model
     try:
         settings = settings_of(p, args, loaded)
         if settings.enabled and loaded is not None:
             config = sd_samplers.find_sampler_config(p.sampler_name)
             schedule_type, below = p.scheduler or "Automatic", strength.request_begins_below(p)
-            sampler = Sampler(config.name, _family(config.name), schedule_type, p.steps, below)
-            infotext.write(p, settings, _plan(settings, loaded, sampler))
+            other = other_rescale.at_work(p)
+            sampler = Sampler(config.name, _family(config.name), schedule_type, p.steps, below, other)
+            plan = _plan(settings, loaded, sampler)
+            infotext.write(p, settings, plan)
+            reached.expect(p, plan.active)
     except SettingsError:
+        reached.expect(p, True)
         return  # told at the sampler call, where the host lets an error through
 
 
@@ -80,7 +96,8 @@ def _sampler(p: Any) -> Sampler:
     scheduler = (getattr(p, "hr_scheduler", None) if p.is_hr_pass else None) or p.scheduler or "Automatic"
     steps = (p.hr_second_pass_steps if p.is_hr_pass else 0) or p.steps
     below = strength.request_begins_below(p)
-    return Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler, steps, below)
+    other = other_rescale.at_work(p)
+    return Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler, steps, below, other)
 
 
 def _family(name: str) -> Family:

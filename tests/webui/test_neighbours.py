@@ -120,6 +120,20 @@ def test_who_hooks_in_the_call_and_unhooks_after_it_leaves_nothing_of_ours(toget
     assert denoiser(x, fresh.sigmas[-1:], cond=cond).equal(fresh(x, fresh.sigmas[-1:], cond=cond))
 
 
+@pytest.mark.parametrize("zsnr", [{"enabled": True}, {"enabled": True, "cfg_rescale": 7}], ids=["right", "wrong"])
+def test_where_others_sample_in_the_place_of_the_webui_nothing_is_claimed(together, zsnr):
+    plain = ask(together, "sample", zsnr=[False])
+    assert "Zero Terminal SNR" not in plain.comments
+    claimed = ask(together, "sample", zsnr=zsnr)
+    assert claimed.latents == plain.latents == []
+    assert claimed.images[0].tobytes() == plain.images[0].tobytes()
+    assert "ZSNR note: " in claimed.infotext
+    assert "ZSNR enabled" not in claimed.infotext
+    assert "Zero Terminal SNR did nothing" in claimed.comments
+    after = ask(together)
+    assert "did nothing" not in after.comments + after.infotext
+
+
 def test_a_spent_attachment_under_a_wrapper_that_stays_passes_straight_through():
     from lib_zsnr.webui import attach
     from lib_zsnr.webui.errors import ZeroTerminalSNRError

@@ -2,7 +2,8 @@
 
 way: "creation" hooks the denoiser's `forward` when the sampler is made, for as long as the sampler lives; "call" keeps
 what it found at creation, and puts itself on in each step; "part" replaces the method that asks the model;
-"torch" is a forward hook of torch's, which sees the whole; "around" is an object around the denoiser.
+"torch" is a forward hook of torch's, which sees the whole; "around" is an object around the denoiser. "sample" samples
+in the place of the WebUI.
 """
 
 import gradio as gr
@@ -62,6 +63,13 @@ def hook(sampler, way, widths):
     return sampler
 
 
+def sampled_by_itself(p, sampler, conditioning, unconditional_conditioning):
+    """Without a word to the scripts."""
+    x = p.rng.next()
+    image = p.txt2img_image_conditioning(x)
+    return sampler.sample(p, x, conditioning, unconditional_conditioning, image_conditioning=image)
+
+
 class Tiler(scripts.Script):
     def title(self):
         return "Tiler"
@@ -76,6 +84,11 @@ class Tiler(scripts.Script):
         seen.clear()
         found = sd_samplers.create_sampler = getattr(sd_samplers.create_sampler, "found", sd_samplers.create_sampler)
         if not way:
+            return
+        if way == "sample":
+            p.sample = lambda conditioning, unconditional_conditioning, **_: sampled_by_itself(
+                p, found(p.sampler_name, p.sd_model), conditioning, unconditional_conditioning
+            )
             return
 
         def create_sampler(*args):
