@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Callable
 
 from modules import scripts
@@ -11,8 +12,17 @@ from lib_zsnr.settings import FIELD_BY_NAME, TITLE, Settings
 PREFIX = "[ZSNR] "
 FIELDS = ("cfg_rescale", "zero_terminal_snr", "trailing", "v_prediction", "bridge")
 ON, OFF = "On", "Off"
-_ATTRIBUTE = "zsnr_grid_values"
-"""On the request: what the grid's axes say for this cell."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the grid's axes say for one cell.
+
+    It stands behind the arguments of all scripts, where no script looks: extensions that make a request of their own
+    out of this one, for a pass over the faces (ADetailer), copy the arguments, but no attributes.
+    """
+
+    values: dict[str, bool | float]
 
 
 def register() -> None:
@@ -35,14 +45,19 @@ def register() -> None:
 
 def apply(p: Any, settings: Settings) -> Settings:
     """The settings with what the grid says for this cell; a cell with a value of ours is switched on."""
-    values = getattr(p, _ATTRIBUTE, {})
+    values = _values(p)
     return settings.with_explicit({"enabled": True, **values}) if values else settings
+
+
+def _values(p: Any) -> dict[str, bool | float]:
+    return next((argument.values for argument in p.script_args or () if isinstance(argument, Cell)), {})
 
 
 def _set(name: str) -> Callable[[Any, Any, Any], None]:
     def set_for_cell(p: Any, value: Any, _: Any) -> None:
-        # A dict of its own: the host copies the request for each cell, and the copies share what they hold.
-        setattr(p, _ATTRIBUTE, {**getattr(p, _ATTRIBUTE, {}), name: _read(name, value)})
+        # A list of its own: the host copies the request for each cell, and the copies share what they hold.
+        others = [argument for argument in p.script_args if not isinstance(argument, Cell)]
+        p.script_args = [*others, Cell({**_values(p), name: _read(name, value)})]
 
     return set_for_cell
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from copy import copy
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from lib_zsnr.settings import FIELDS
 from tests.shared_cases import made, on
+from tests.webui.driver import ENTRY, DoubleDriver
 
 PRESET = {"zero_terminal_snr": False, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25, "bridge": False}
 
@@ -85,14 +88,33 @@ class TestGrid:
         from lib_zsnr.webui import xyz
 
         assert len(axes) == 5
-        p = SimpleNamespace()
-        axes["[ZSNR] CFG rescale"].apply(p, 0.4, [])
-        first = p.zsnr_grid_values
-        axes["[ZSNR] Trailing spacing"].apply(p, "Off", [])
-        settings = xyz.apply(p, Settings())
-        assert (settings.enabled, settings.cfg_rescale, settings.trailing) == (True, 0.4, False)
-        assert "trailing" not in first
-        assert xyz.apply(SimpleNamespace(), Settings()) == Settings()
+        request = SimpleNamespace(script_args=(0, "another script's"))
+        first, second = copy(request), copy(request)
+        axes["[ZSNR] CFG rescale"].apply(first, 0.4, [])
+        axes["[ZSNR] CFG rescale"].apply(second, 0.6, [])
+        axes["[ZSNR] Trailing spacing"].apply(second, "Off", [])
+        said = [xyz.apply(p, Settings()) for p in (request, first, second)]
+        assert said[0] == Settings()
+        assert [(each.enabled, each.cfg_rescale, each.trailing) for each in said[1:]] == [
+            (True, 0.4, True),
+            (True, 0.6, False),
+        ]
+        assert list(second.script_args[:2]) == [0, "another script's"]
+
+    def test_they_reach_a_pass_over_the_faces(self, tmp_path, axes):
+        """ADetailer makes a request of its own out of the scripts and their arguments."""
+        driver = DoubleDriver(tmp_path, (ENTRY, Path(__file__).parent / "neighbours" / "inner_pass.py"))
+        request = {**on(driver, steps=4), "zsnr": [False]}
+        off = made(driver.txt2img(**request))
+        inner = driver.host.api.runners["txt2img"].script("Inner pass")
+        inner_off = inner.infotext
+        inner.before = lambda p: axes["[ZSNR] CFG rescale"].apply(p, 0.4, [])
+        cell = made(driver.txt2img(**request))
+        assert "ZSNR" not in off.infotext + inner_off
+        assert "ZSNR CFG rescale: 0.4" in cell.infotext
+        assert "ZSNR CFG rescale: 0.4" in inner.infotext
+        assert cell.levels[0] == cell.levels[4] > 4000
+        assert driver.problems() == []
 
     @pytest.mark.parametrize(
         ("label", "value"), [("CFG rescale", 1.5), ("CFG rescale", float("nan")), ("v-prediction", "maybe")]
