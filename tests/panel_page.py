@@ -2,58 +2,51 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.page_troubles import Troubles
 
 OURS = "script_{tab}_zero_terminal_snr_{part}"
 SCREENSHOTS = Path(__file__).parents[1] / "test-out" / "screenshots"
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# A browser of a test asks nobody but the page; root, as in a container, has no sandbox.
-_FLAGS = ("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
-          "--disable-component-update", "--disable-sync")  # fmt: skip
 # As long as a picture of the tests may take on a busy machine.
 _SETTLING_SECONDS = 120
 
 
-@contextmanager
-def browser() -> Iterator[Any]:
-    """A headless Chromium of the system's. Skips the test where there is none."""
-    found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no Chromium found; install it (Debian: apt-get install chromium) to run the tests of the panel")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
-        try:
-            yield chromium
-        finally:
-            chromium.close()
-
-
 class PanelPage:
-    """One opened page. `troubles`: errors that it wrote to its console."""
+    """One opened page.
 
-    def __init__(self, chromium: Any, url: str, theme: str = "light", width: int = 1280, without: str = "nothing"):
+    without: a part of addresses that are answered with nothing. elsewhere: the errors that the page has without the
+    extension.
+    """
+
+    def __init__(
+        self,
+        chromium: Any,
+        url: str,
+        theme: str = "light",
+        width: int = 1280,
+        without: str = "nothing",
+        elsewhere: Callable[[], Iterable[str]] = tuple,
+    ):
         self.url, self.tab, self.theme = url, "txt2img", theme
         self.page = chromium.new_page(viewport={"width": width, "height": 1300})
-        self.troubles: list[str] = []
+        self._troubles = Troubles(self.page, url, elsewhere)
         self.cut_off = False
         self._sockets: list[Any] = []
         self.page.on("websocket", lambda socket: self._sockets.append(socket))
         # A page that was left has no sockets any more, and says nothing of them.
         self.page.on("framenavigated", lambda frame: self._sockets.clear() if frame == self.page.main_frame else None)
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("console", lambda said: self.troubles.append(said.text) if said.type == "error" else None)
         # Fonts and the like from elsewhere are answered with nothing, and so is what the page is to go without.
         self.page.route("**/*", lambda route: self._answer(route, without))
         self.load()
+
+    @property
+    def troubles(self) -> list[str]:
+        """Errors that it wrote to its console, and would not without the extension."""
+        return self._troubles.ours
 
     def _answer(self, route: Any, without: str) -> None:
         ours = route.request.url.startswith((self.url, "data:", "blob:"))

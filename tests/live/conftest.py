@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,10 +14,12 @@ if str(_ROOT) not in sys.path:
     # So that the tests also run by themselves, whatever folder pytest takes for the root.
     sys.path.insert(0, str(_ROOT))
 
+from tests.browser import browser  # noqa: E402
 from tests.live import tiny_checkpoints  # noqa: E402
 from tests.live.driver import LiveDriver  # noqa: E402
 from tests.live.server import Server, find_webui  # noqa: E402
-from tests.panel_page import PanelPage, browser  # noqa: E402
+from tests.page_troubles import without_the_extension  # noqa: E402
+from tests.panel_page import PanelPage  # noqa: E402
 
 _HERE = Path(__file__).parent
 
@@ -95,14 +97,20 @@ def checkpoints(driver) -> dict[str, str]:
 
 
 @pytest.fixture
-def open_page(chromium, webui, driver, checkpoints) -> Iterator[object]:
+def elsewhere(chromium, request) -> Callable[[], list[str]]:
+    """The errors that the page of the WebUI has by itself, once they are asked for: it starts one."""
+    return lambda: without_the_extension(chromium, request.getfixturevalue("plain_webui").url)
+
+
+@pytest.fixture
+def open_page(chromium, webui, driver, checkpoints, elsewhere) -> Iterator[object]:
     """Opens pages of `webui`; closed after the test, which fails where the WebUI wrote of an error meanwhile."""
     driver.load_checkpoint("epsilon")
     errors_before = _errors(webui)
     with ExitStack() as opened:
 
         def open_one(**options) -> PanelPage:
-            page = PanelPage(chromium, webui.url, **options)
+            page = PanelPage(chromium, webui.url, elsewhere=elsewhere, **options)
             opened.callback(page.close)
             return page
 

@@ -65,7 +65,8 @@ def _free_port() -> int:
 class Server:
     """One WebUI. `data` is its data folder; with `extension` off the project is not among its extensions.
 
-    flags: more command line flags; settings: what the settings file holds besides what the tests need.
+    flags: more command line flags; settings: what the settings file holds besides what the tests need. neighbours:
+    the folders of other extensions that it has.
     """
 
     webui: Path
@@ -75,6 +76,7 @@ class Server:
     extension: bool = True
     flags: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+    neighbours: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         self.port = _free_port()
@@ -85,7 +87,7 @@ class Server:
 
     def _prepare(self) -> None:
         (self.data / "extensions").mkdir(parents=True, exist_ok=True)
-        for name, target in _EXTENSIONS.items():
+        for name, target in {**_EXTENSIONS, **{folder.name: folder for folder in self.neighbours}}.items():
             link = self.data / "extensions" / name
             if (self.extension or target != PROJECT) and not link.is_symlink():
                 link.symlink_to(target, target_is_directory=True)

@@ -11,6 +11,7 @@ from tests.live import arrays
 from tests.live.by_hand import generate, make_small, picture
 from tests.live.server import Server
 from tests.page_cases import *  # noqa: F403 - the cases are the tests
+from tests.page_troubles import without_the_extension
 from tests.panel_page import PanelPage
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -111,10 +112,10 @@ def test_pasted_parameters_without_ours_switch_the_panel_off(open_page, driver):
     assert (panel.is_on, panel.phi, panel.state("trailing")[0]) == (True, 0.4, False)
 
 
-def test_the_panel_in_another_language(chromium, host, checkpoint_folder, tmp_path):
+def test_the_panel_in_another_language(chromium, host, checkpoint_folder, tmp_path, elsewhere):
     settings = {"localization": "zh_TW", "sd_model_checkpoint": "v_zsnr.safetensors"}
     with Server(*host, checkpoint_folder, tmp_path, settings=settings) as server:
-        panel = PanelPage(chromium, server.url)
+        panel = PanelPage(chromium, server.url, elsewhere=elsewhere)
         panel.press_label()
         panel.wait_for_status("v 預測")
         shown = panel.part("enabled").inner_text()
@@ -124,6 +125,27 @@ def test_the_panel_in_another_language(chromium, host, checkpoint_folder, tmp_pa
         panel.screenshot("panel-zh_TW")
         assert panel.troubles == []
         panel.close()
+
+
+def test_trouble_that_the_page_has_by_itself_is_not_ours(chromium, host, checkpoint_folder, tmp_path):
+    """Another extension's style asks for a font that is not there, with ours and without."""
+    other = tmp_path / "asks-for-a-font"
+    other.mkdir()
+    (other / "style.css").write_text('@font-face{font-family:gone;src:url("/gone.woff2")} body{font-family:gone}')
+    servers = [
+        Server(*host, checkpoint_folder, tmp_path / name, extension=name == "with", neighbours=(other,))
+        for name in ("with", "without")
+    ]
+    with servers[0] as ours, servers[1] as plain:
+        panel = PanelPage(chromium, ours.url, elsewhere=lambda: without_the_extension(chromium, plain.url))
+        alone = PanelPage(chromium, ours.url)
+        panel.page.evaluate("fetch('/ours-is-gone')")
+        panel.settle()
+        assert any("gone.woff2" in trouble for trouble in alone.troubles)
+        assert len(panel.troubles) == 1
+        assert panel.troubles[0].endswith("/ours-is-gone")
+        panel.close()
+        alone.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

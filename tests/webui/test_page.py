@@ -8,13 +8,14 @@ from contextlib import ExitStack
 import pytest
 
 from tests import panel_page
+from tests.browser import browser
 from tests.page_cases import *  # noqa: F403 - the cases are the tests
 from tests.webui import page
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[object]:
-    with panel_page.browser() as opened:
+    with browser() as opened:
         yield opened
 
 
@@ -57,3 +58,17 @@ class PanelPage(panel_page.PanelPage):
             self.page.add_script_tag(path=script)
         self.page.wait_for_selector("#script_txt2img_zero_terminal_snr_enabled .label-wrap input", state="attached")
         self.settle()
+
+
+def test_trouble_that_the_page_has_by_itself_is_not_ours(open_page):
+    def troubles(asked: list[str], known: list[str]) -> list[str]:
+        panel = open_page(elsewhere=lambda: known)
+        for address in asked:
+            panel.page.evaluate("address => fetch(address)", address)
+        panel.settle()
+        return panel.troubles
+
+    found = troubles(["/gone.woff2"], known=[])
+    assert [trouble.endswith("/gone.woff2") for trouble in found] == [True]
+    assert troubles(["/gone.woff2"], known=found) == []
+    assert [trouble[-5:] for trouble in troubles(["/gone.woff2", "/ours"], known=found)] == ["/ours"]
