@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_zsnr.settings import FIELD_BY_NAME, PRESET_FIELDS, TITLE, SettingsError
+from lib_zsnr.words import shown
 
 VERSION = 1
 MAX_BYTES = 4_000_000
@@ -139,8 +140,9 @@ def check(values: Mapping[str, Any]) -> dict[str, bool | float]:
     """The values of a preset, all of PRESET_FIELDS. Raises SettingsError for a wrong, missing or unknown one."""
     wrong = sorted(set(values) ^ set(PRESET_FIELDS))
     if wrong:
+        named = ", ".join([*map(shown, wrong[:5]), *(["..."] if len(wrong) > 5 else [])])
         raise SettingsError(
-            f"{TITLE}: a preset has {', '.join(map(repr, wrong))} too many or too few; it takes "
+            f"{TITLE}: a preset has {named} too many or too few; it takes "
             f"exactly {', '.join(PRESET_FIELDS)}. Nothing was saved."
         )
     return {name: FIELD_BY_NAME[name].check(values[name]) for name in PRESET_FIELDS}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
+
+from lib_zsnr.words import shown
 
 TITLE = "Zero Terminal SNR"
 
@@ -19,6 +21,10 @@ trailing always takes its place, or it is kept."""
 
 class SettingsError(ValueError):
     """A value that cannot be used. Its text names the field, the value and what is allowed."""
+
+
+def _refusal(what: str) -> SettingsError:
+    return SettingsError(f"{TITLE}: {what}. No picture was made.")
 
 
 @dataclass(frozen=True)
@@ -35,69 +41,50 @@ class Field:
     maximum: float = 1.0
 
     def check(self, value: Any) -> bool | float:
-        """The value, or a SettingsError that names field, value and what is allowed."""
+        """The value, or a SettingsError that names field, value and what is allowed. -0 comes back as 0."""
         if isinstance(value, bool) and isinstance(self.default, bool):
             return value
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and not isinstance(self.default, bool)
-        if number and math.isfinite(value) and self.minimum <= value <= self.maximum:
-            return float(value)
-        msg = f"{TITLE}: {self.name} is {value!r}; allowed is {self.allowed}. No picture was made."
-        raise SettingsError(msg)
+        # Compared before it becomes a float, which integers of 400 digits cannot; NaN is in no range.
+        if number and self.minimum <= value <= self.maximum:
+            return float(value) + 0.0
+        raise _refusal(f"{self.name} is {shown(value)}; allowed is {self.allowed}")
 
 
 # In the order of the API's list arguments: later additions go to the end.
+# fmt: off
 FIELDS = (
     Field(
-        "enabled",
-        TITLE,
-        "ZSNR enabled",
-        False,
+        "enabled", TITLE, "ZSNR enabled", False,
         "Lets a model that was trained for it make really dark and really bright pictures.",
     ),
     Field(
-        "follow_checkpoint",
-        "Follow the checkpoint",
-        "ZSNR follow checkpoint",
-        True,
+        "follow_checkpoint", "Follow the checkpoint", "ZSNR follow checkpoint", True,
         "Reads from the checkpoint file what it predicts and whether it was trained to zero terminal SNR.",
     ),
     Field(
-        "zero_terminal_snr",
-        "Zero-terminal-SNR noise schedule",
-        "ZSNR schedule",
-        False,
+        "zero_terminal_snr", "Zero-terminal-SNR noise schedule", "ZSNR schedule", False,
         "Starts from pure noise, for models trained that way. Used when the checkpoint is not followed.",
     ),
     Field(
-        "trailing",
-        "Trailing spacing",
-        "ZSNR trailing",
-        True,
+        "trailing", "Trailing spacing", "ZSNR trailing", True,
         "Starts at the last timestep, where the picture's brightness is decided. Replaces the schedule type.",
     ),
     Field(
-        "v_prediction",
-        "v-prediction",
-        "ZSNR v-prediction",
-        False,
+        "v_prediction", "v-prediction", "ZSNR v-prediction", False,
         "For models that predict v instead of the noise. Used when the checkpoint is not followed.",
     ),
     Field(
-        "cfg_rescale",
-        "CFG rescale",
-        "ZSNR CFG rescale",
-        0.7,
+        "cfg_rescale", "CFG rescale", "ZSNR CFG rescale", 0.7,
         "Takes back the overexposure that a high CFG scale brings: 0 does nothing, 0.7 is the paper's choice.",
         allowed="a number from 0 to 1",
     ),
     Field(
-        "bridge",
-        "Bridge spacing",
-        "ZSNR bridge",
-        False,
+        "bridge", "Bridge spacing", "ZSNR bridge", False,
         "With few steps: decides brightness better than trailing. For the zero-terminal-SNR schedule.",
     ),
 )
+# fmt: on
 FIELD_BY_NAME = {field.name: field for field in FIELDS}
 
 FOLLOWED = frozenset({"zero_terminal_snr", "v_prediction"})
@@ -156,27 +143,43 @@ class Settings:
         return replace(self, **filled, preset=frozenset(filled))
 
 
-def parse(args: Sequence[Any], defaults: Settings = Settings()) -> Settings:
+def parse(args: Sequence[Any], defaults: Settings = Settings(), switched_on: bool = False) -> Settings:
     """The script's arguments, from the panel, an API list or an API dict, as one Settings.
 
     args: the values in the order of FIELDS, or one mapping of names to values in the first place (what the host
-    appends after it are its own defaults). defaults: what fields take that are not given.
+    appends after it are its own defaults). defaults: what fields take that are not given. switched_on: another way
+    in switches the extension on, whatever the arguments say.
+    Off means off: where the switch itself is false, no other value can be wrong.
     Raises SettingsError for a wrong type, a value out of range, NaN, an unknown name, or too many values.
     """
-    if args and isinstance(args[0], Mapping):
-        return defaults.with_explicit(args[0])
-    if len(args) > len(FIELDS):
-        msg = f"{TITLE}: got {len(args)} values; allowed are at most {len(FIELDS)}. No picture was made."
-        raise SettingsError(msg)
-    values: dict[str, Any] = {field.name: field.check(value) for field, value in zip(FIELDS, args)}
-    return replace(defaults, **values, given=frozenset(values))
+    first = args[0] if args else None
+    named = isinstance(first, Mapping)
+    values: Mapping[Any, Any] = first if isinstance(first, Mapping) else dict(zip(FIELD_BY_NAME, args))
+    if values.get("enabled") is False and not switched_on:
+        values = _good(values)
+    elif named and any(isinstance(value, Mapping) for value in args[1:]):
+        raise _refusal("got more than one dict; allowed is one, with all the values in it")
+    elif not named and len(args) > len(FIELDS):
+        raise _refusal(f"got {len(args)} values; allowed are at most {len(FIELDS)}")
+    if named:
+        return defaults.with_explicit(values)
+    checked = _checked(values)
+    return replace(defaults, **checked, given=frozenset(checked))
+
+
+def _good(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """Those that can be used."""
+    good: dict[str, Any] = {}
+    for name, value in given.items():
+        with suppress(SettingsError):
+            good |= _checked({name: value})
+    return good
 
 
 def _checked(given: Mapping[Any, Any]) -> dict[str, Any]:
     unknown = [name for name in given if name not in FIELD_BY_NAME]
     if unknown:
-        msg = f"{TITLE}: {unknown[0]!r} is no setting; allowed are {', '.join(FIELD_BY_NAME)}. No picture was made."
-        raise SettingsError(msg)
+        raise _refusal(f"{shown(unknown[0])} is no setting; allowed are {', '.join(FIELD_BY_NAME)}")
     return {name: FIELD_BY_NAME[name].check(value) for name, value in given.items()}
 
 

@@ -6,7 +6,9 @@ dictionary; "Replaced the schedule type" is. So a sentence knows its pieces, and
 
 from __future__ import annotations
 
+from reprlib import Repr
 from string import Formatter
+from typing import Any
 
 
 class Words(str):
@@ -27,7 +29,7 @@ def words(template: str, **values: object) -> Words:
             pieces.append((text, True))
         if name is not None:
             value = values[name]
-            pieces.extend(value.pieces if isinstance(value, Words) else ((str(value), False),))
+            pieces.extend(value.pieces if isinstance(value, Words) else ((printable(str(value)), False),))
     sentence = Words("".join(text for text, _ in pieces))
     sentence.pieces = tuple(pieces)
     return sentence
@@ -36,3 +38,27 @@ def words(template: str, **values: object) -> Words:
 def pieces_of(text: str) -> tuple[tuple[str, bool], ...]:
     """The parts of a sentence; a plain string is one value."""
     return text.pieces if isinstance(text, Words) else ((text, False),)
+
+
+def printable(text: str) -> str:
+    """The text as it can be sent and saved: what is not Unicode is written as an escape.
+
+    File names that are not UTF-8 come with lone surrogates, and so can the metadata of a file.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def shown(value: Any) -> str:
+    """A value of any kind as it stands in an error: like repr, but never longer than some 60 characters."""
+    try:
+        text = _SHORT.repr(value)
+    except Exception:  # a repr of somebody else's, or of an integer that Python itself finds too long
+        text = f"a value of the type {type(value).__name__}"
+    text = printable(text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
+
+
+_LONGEST = 60
+# What is cut here is never built in full: a list of a million entries costs no more than one of six.
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = _LONGEST

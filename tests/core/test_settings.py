@@ -75,6 +75,63 @@ def test_unknown_names_and_too_many_values_are_refused():
         settings.parse([True, True, False, True, False, 0.7, False, 1])
 
 
+ANYTHING = st.one_of(st.none(), st.booleans(), st.floats(), st.text(), st.integers(), st.lists(st.none()))
+
+
+HUGE = {
+    "400 digits": 10**400,
+    "minus 400 digits": -(10**400),
+    "5000 digits": 10**5000,
+    "a long text": "x" * 5_000_000,
+    "a long list": [0] * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("value", HUGE.values(), ids=HUGE)
+def test_a_value_of_any_size_is_refused_in_a_short_sentence(value: Any):
+    """Integers of 400 digits become no float, and those of 5000 no text either."""
+    for args in ([{"cfg_rescale": value}], [True, True, False, True, False, value], [{"enabled": value}]):
+        with pytest.raises(settings.SettingsError, match="allowed") as error:
+            settings.parse(args)
+        assert len(str(error.value)) < 250
+
+
+def test_a_name_of_any_size_is_refused_in_a_short_sentence():
+    with pytest.raises(settings.SettingsError, match="allowed") as error:
+        settings.parse([{"x" * 5_000_000: 1}])
+    assert len(str(error.value)) < 350
+
+
+@given(st.lists(ANYTHING), st.dictionaries(st.one_of(st.text(), st.sampled_from(sorted(good))), ANYTHING))
+def test_off_is_off_whatever_the_other_values_are(rest: list[Any], named: dict[str, Any]):
+    assert settings.parse([False, *rest]).enabled is False
+    assert settings.parse([{**named, "enabled": False}, *rest]).enabled is False
+
+
+def test_off_is_not_off_where_another_way_in_switches_the_extension_on():
+    with pytest.raises(settings.SettingsError, match="cfg_rescale"):
+        settings.parse([False, True, False, True, False, math.nan], switched_on=True)
+    assert settings.parse([False], switched_on=True).enabled is False
+
+
+@pytest.mark.parametrize("switch", [None, 0, "False", [], math.nan])
+def test_a_wrong_switch_is_not_off(switch: Any):
+    with pytest.raises(settings.SettingsError, match="enabled"):
+        settings.parse([switch])
+
+
+def test_a_second_dict_is_refused():
+    with pytest.raises(settings.SettingsError, match="more than one dict"):
+        settings.parse([{"enabled": True}, {"cfg_rescale": 0.2}])
+    with pytest.raises(settings.SettingsError, match="more than one dict"):
+        settings.parse([{"enabled": True}, True, False, {}])
+
+
+def test_minus_zero_is_zero():
+    parsed = settings.parse([{"cfg_rescale": -0.0}])
+    assert math.copysign(1, parsed.cfg_rescale) == 1
+
+
 @given(st.lists(st.one_of(st.none(), st.booleans(), st.floats(), st.text(), st.dictionaries(st.text(), st.floats()))))
 def test_nothing_but_a_settings_error_comes_out(args: list[Any]):
     try:
