@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from lib_zsnr.settings import FIELDS
+from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, Field, SettingsError
 
 PREFIX = "zsnr_"
 
@@ -19,6 +20,32 @@ class Preference:
     default: bool | float | str
     info: str = ""
     choices: Mapping[str, str] | None = None
+
+    @property
+    def allowed(self) -> str:
+        """What a value may be, in words."""
+        choices = self.choices or {}
+        return ", ".join(dict.fromkeys((*choices.values(), *choices))) or _as_field(self).allowed
+
+    def meaning(self, value: Any) -> bool | float | str:
+        """What a saved value means: of a choice its short word, of the others the value itself.
+
+        The host saves whatever it is sent over its API, of any type. Raises SettingsError for what cannot be used.
+        """
+        if not self.choices:
+            return _as_field(self).check(value)
+        if isinstance(value, str) and value in self.choices.values():
+            return value  # over the API the short word itself is good too
+        if isinstance(value, str) and value in self.choices:
+            return self.choices[value]
+        raise SettingsError(f"{self.key} is not one of {self.allowed}")
+
+
+def _as_field(row: Preference) -> Field:
+    """The row as a field is checked: a switch, or a share from 0 to 1."""
+    assert not isinstance(row.default, str)
+    known = FIELD_BY_NAME.get(row.key.removeprefix(PREFIX))
+    return known or Field(row.key, row.label, "", row.default, "")
 
 
 def _choice(key: str, label: str, info: str, choices: Mapping[str, str]) -> Preference:
@@ -53,4 +80,5 @@ DEFAULTS = tuple(
     )
     for field in FIELDS
 )
+SWITCHED_ON = DEFAULTS[0]
 PREFERENCES = (*DEFAULTS, RESCALE_SPACE, SCHEDULE_TYPE, SHOW_PREVIEW, PASTE_SWITCHES_OFF)

@@ -53,11 +53,14 @@ def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
     _guard(sampler, call)
 
 
-def refuse(sampler: Any, message: str) -> None:
-    """Make the next sampler call fail with the message: the only place whose exceptions the host lets through."""
+def refuse(sampler: Any, message: str, status: int = 422) -> None:
+    """Make the next sampler call fail with the message: the only place whose exceptions the host lets through.
+
+    status: what the API answers, 422 for a wrong value, 500 for a fault of ours.
+    """
 
     def call(undo: ExitStack, original: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
-        raise ZeroTerminalSNRError(message)
+        raise ZeroTerminalSNRError(message, status)
 
     _guard(sampler, call)
 

@@ -16,7 +16,7 @@ from modules import paths_internal, sd_models, shared
 from lib_zsnr.core.checkpoint import Traits, read_traits
 from lib_zsnr.facts import Prediction
 from lib_zsnr.presets import PresetStore
-from lib_zsnr.words import words
+from lib_zsnr.words import printable, words
 
 PRESET_FILE = "zero-terminal-snr-presets.json"
 _WORDS = {"v": "v-prediction", "epsilon": "epsilon prediction", "edm": "an EDM model, which cannot be sampled here"}
@@ -66,9 +66,11 @@ def chosen() -> str:
 
     After a request that overrode the checkpoint, or a refiner, the WebUI keeps that one loaded for a while.
     """
-    info, sd_model = sd_models.checkpoint_aliases.get(shared.opts.sd_model_checkpoint), sd_models.model_data.sd_model
+    # The host's own API refuses a setting of the wrong type here, a settings file may still hold one.
+    name, sd_model = shared.opts.sd_model_checkpoint, sd_models.model_data.sd_model
+    info = sd_models.checkpoint_aliases.get(name) if isinstance(name, str) else None
     current = getattr(sd_model, "sd_checkpoint_info", None)
-    return info.name_for_extra if info and current and info.filename != current.filename else ""
+    return printable(info.name_for_extra) if info and current and info.filename != current.filename else ""
 
 
 def named(name: str) -> Checkpoint | None:
@@ -83,7 +85,7 @@ def named(name: str) -> Checkpoint | None:
 
 def names() -> list[str]:
     """The titles of all checkpoints that the host knows."""
-    return list(sd_models.checkpoints_list)
+    return [printable(title) for title in sd_models.checkpoints_list]
 
 
 def describe(checkpoint: Checkpoint | None) -> str:
@@ -137,7 +139,7 @@ def forget_preset(checkpoint: Checkpoint) -> bool:
 def _checkpoint(info: Any, believed: Prediction | None) -> Checkpoint:
     path = Path(info.filename)
     size = path.stat().st_size if path.is_file() else 0
-    by_name = f"file:{path.name}:{size}"
+    by_name = printable(f"file:{path.name}:{size}")
     # The hash where the host knows it. Never computed here: it reads gigabytes.
     key = f"sha256:{info.sha256}" if getattr(info, "sha256", None) else by_name
-    return Checkpoint(info.name_for_extra, key, by_name, read_traits(info.filename), believed)
+    return Checkpoint(printable(info.name_for_extra), key, by_name, read_traits(info.filename), believed)

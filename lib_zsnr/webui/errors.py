@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from fastapi import HTTPException
 
+from lib_zsnr.settings import TITLE
+from lib_zsnr.words import printable
+
+_LONGEST = 300
+
 
 class ZeroTerminalSNRError(HTTPException):
-    """Raised inside the sampler call: the API answers 422 with the text, the panel shows the same text.
+    """Raised inside the sampler call: the API answers `status` with the text, the panel shows the same text.
 
     The host swallows exceptions of script hooks and lets those of the sampler call through. Its panel prints
     `type: str(exception)`, and the str of a plain HTTPException is empty.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(status_code=422, detail=message)
-        self.message = message
+    def __init__(self, message: str, status: int = 422) -> None:
+        self.message = printable(message)
+        super().__init__(status_code=status, detail=self.message)
 
     def __str__(self) -> str:
         return self.message
+
+
+def fault(error: Exception) -> str:
+    """What a person is told of an exception that nobody expected."""
+    try:
+        said = f"{type(error).__name__}: {error}"
+    except Exception:  # the text of somebody else's exception can fail in its turn
+        said = type(error).__name__
+    said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]} ..."
+    return (
+        f"{TITLE}: something failed that should not ({said}). No picture was made, since it would have been made "
+        "without the extension. The WebUI's log has the details; switch the extension off to go on without it."
+    )

@@ -12,6 +12,7 @@ from lib_zsnr.core import schedule
 from lib_zsnr.core.checkpoint import Traits, read_traits
 from lib_zsnr.facts import Model
 from lib_zsnr.plan import Plan
+from lib_zsnr.words import printable
 
 # Half precision keeps sqrt(alphas_cumprod) to 5e-4; a buffer further away than this was made by another schedule.
 _SAME_SCHEDULE = 2e-3
@@ -30,7 +31,7 @@ def read_model(sd_model: Any) -> Model:
     info = getattr(sd_model, "sd_checkpoint_info", None)
     filename = getattr(info, "filename", None)
     return Model(
-        name=getattr(info, "name_for_extra", None) or "the model",
+        name=printable(getattr(info, "name_for_extra", None) or "the model"),
         believed="v" if getattr(sd_model, "parameterization", "eps") == "v" else "epsilon",
         traits=read_traits(filename) if filename else Traits(),
         is_flow=hasattr(sd_model, "create_denoiser") or not hasattr(sd_model, "alphas_cumprod"),

@@ -32,6 +32,7 @@ def paste_field(control: Any, field: Field) -> PasteField:
 
 def on_infotext_pasted(infotext: str, result: dict[str, Any]) -> None:
     """Called by the host before it fills in the panel: `result` holds the parsed keys and may be changed."""
+    _drop_what_no_slider_shows(result)
     if _KEY["enabled"] in result:
         result.pop(_SCHEDULE_KEY, None)
         return
@@ -40,6 +41,13 @@ def on_infotext_pasted(infotext: str, result: dict[str, Any]) -> None:
         result.update(found)
     elif options.paste_switches_off():
         result[_KEY["enabled"]] = "False"
+
+
+def _drop_what_no_slider_shows(result: dict[str, Any]) -> None:
+    """The host hands on whatever is a number in Python, and NaN would leave the slider empty."""
+    for field in FIELD_BY_NAME.values():
+        if field.infotext in result and not isinstance(field.default, bool) and _number(result[field.infotext]) is None:
+            del result[field.infotext]
 
 
 def _from_others(result: dict[str, Any]) -> dict[str, str]:

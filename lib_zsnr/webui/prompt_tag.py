@@ -11,6 +11,7 @@ from typing import Any
 from modules import extra_networks
 
 from lib_zsnr.settings import FIELD_BY_NAME, TITLE, Settings, SettingsError
+from lib_zsnr.words import shown
 
 NAME = "cfg_rescale"
 _ATTRIBUTE = "zsnr_prompt_tag"
@@ -35,18 +36,24 @@ def register() -> None:
     extra_networks.register_extra_network(CFGRescaleTag())
 
 
+def said(p: Any) -> list[str]:
+    """The tag's texts in the current pass; empty where the prompt has none."""
+    found: list[str] = getattr(p, _ATTRIBUTE, [])
+    return found
+
+
 def apply(p: Any, settings: Settings) -> Settings:
     """The settings with what the prompt's tag says. Raises SettingsError for a tag that cannot be used."""
-    said = getattr(p, _ATTRIBUTE, [])
-    if not said:
+    texts = said(p)
+    if not texts:
         return settings
     field = FIELD_BY_NAME[NAME]
-    text = said[0] if len(said) == 1 else ", ".join(said)
+    text = texts[0] if len(texts) == 1 else ", ".join(texts)
     try:
         value = float(text)
     except ValueError:
         raise SettingsError(
-            f"{TITLE}: the prompt tag <{NAME}:...> says {text!r}; allowed is one tag with {field.allowed}. "
+            f"{TITLE}: the prompt tag <{NAME}:...> says {shown(text)}; allowed is one tag with {field.allowed}. "
             "No picture was made."
         ) from None
     if settings.enabled:

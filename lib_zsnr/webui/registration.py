@@ -17,9 +17,10 @@ def register(component: options.MakeComponent) -> None:
 
     def before_ui() -> None:
         options.add_rows(component)
-        xyz.register()
         prompt_tag.register()
         script_callbacks.on_infotext_pasted(pasting.on_infotext_pasted)
         script_callbacks.on_app_started(routes.register)
+        # Last: it reads what all the other extensions have put there, and the host goes on where it fails.
+        xyz.register()
 
     script_callbacks.on_before_ui(before_ui)

@@ -1,19 +1,25 @@
-"""One request, hook by hook: settings parsed, plan made, attached, and told to the person."""
+"""One request, hook by hook: settings parsed, plan made, attached, and told to the person.
+
+The host swallows what a hook raises and makes the picture all the same, so it would be made without the extension that
+was asked for. Therefore both hooks catch everything, and the sampler call, whose exceptions the host lets through, is
+made to refuse with the reason. Where the extension was not asked for, nothing of ours stops the picture.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modules import sd_models, sd_samplers, shared
 
 from lib_zsnr import plan as planning
 from lib_zsnr.facts import Family, Sampler
-from lib_zsnr.settings import Settings, SettingsError, parse
+from lib_zsnr.settings import TITLE, Settings, SettingsError, parse
 from lib_zsnr.webui import (
     attach,
     checkpoints,
+    errors,
     infotext,
     model,
     options,
@@ -23,45 +29,82 @@ from lib_zsnr.webui import (
     strength,
     xyz,
 )
+from lib_zsnr.words import printable
 
 log = logging.getLogger("zero_terminal_snr")
+
+_FAULT = "zsnr_fault"
+"""On the request: what went wrong before sampling, None for nothing."""
 
 
 def describe(p: Any, args: Sequence[Any]) -> None:
     """Write the infotext before sampling: the host saves params.txt (the arrow button's source) before it."""
-    infotext.clear(p)
+    setattr(p, _FAULT, None)
     reached.expect(p, False)
-    loaded = sd_models.model_data.sd_model
     try:
-        settings = settings_of(p, args, loaded)
-        if settings.enabled and loaded is not None:
-            config = sd_samplers.find_sampler_config(p.sampler_name)
-            schedule_type, below = p.scheduler or "Automatic", strength.request_begins_below(p)
-            other = other_rescale.at_work(p)
-            sampler = Sampler(config.name, _family(config.name), schedule_type, p.steps, below, other)
-            plan = _plan(settings, loaded, sampler)
-            infotext.write(p, settings, plan)
-            reached.expect(p, plan.active)
+        infotext.clear(p)
+        if asked_for(p, args):
+            _describe(p, args)
     except SettingsError:
         reached.expect(p, True)
-        return  # told at the sampler call, where the host lets an error through
+        return  # found again, and told, at the sampler call
+    except Exception as error:
+        log.exception("[%s] The infotext could not be written.", TITLE)
+        setattr(p, _FAULT, error)
+        reached.expect(p, asked_for(p, args))
+
+
+def _describe(p: Any, args: Sequence[Any]) -> None:
+    loaded = sd_models.model_data.sd_model
+    settings = settings_of(p, args, loaded)
+    if settings.enabled and loaded is not None:
+        config = sd_samplers.find_sampler_config(p.sampler_name)
+        schedule_type, below = p.scheduler or "Automatic", strength.request_begins_below(p)
+        other = other_rescale.at_work(p)
+        sampler = Sampler(config.name, _family(config.name), schedule_type, p.steps, below, other)
+        plan = _plan(settings, loaded, sampler)
+        infotext.write(p, settings, plan)
+        reached.expect(p, plan.active)
 
 
 def attach_to_sampler(p: Any, args: Sequence[Any]) -> None:
     """Attach the request's plan to the sampler that is about to run, or make it refuse."""
-    attach.detach(p.sampler)
     try:
-        settings = settings_of(p, args, shared.sd_model)
-        if not settings.enabled:
-            return
-        plan = _plan(settings, shared.sd_model, _sampler(p))
+        attach.detach(p.sampler)
+        if asked_for(p, args):
+            _attach(p, args)
     except SettingsError as error:
         attach.refuse(p.sampler, str(error))
+    except Exception as error:
+        log.exception("[%s] The extension could not be put to work.", TITLE)
+        if asked_for(p, args):
+            attach.refuse(p.sampler, errors.fault(error), status=500)
+
+
+def _attach(p: Any, args: Sequence[Any]) -> None:
+    if getattr(p, _FAULT, None) is not None:
+        raise getattr(p, _FAULT)
+    settings = settings_of(p, args, shared.sd_model)
+    if not settings.enabled:
         return
+    plan = _plan(settings, shared.sd_model, _sampler(p))
     infotext.write(p, settings, plan)
     _tell(p, plan)
     if plan.active:
         attach.attach(p.sampler, plan, lambda sd_model: _refiner_plan(p, settings, sd_model))
+
+
+def asked_for(p: Any, args: Sequence[Any]) -> bool:
+    """Whether the request asks for the extension in any way; a switch that is neither on nor off asks for it.
+
+    Looks at the switch alone, so that it holds where everything else is wrong.
+    """
+    if xyz.values(p) or prompt_tag.said(p):
+        return True
+    first = args[0] if args else {}
+    if not isinstance(first, Mapping):
+        return first is not False
+    return first["enabled"] is not False if "enabled" in first else options.switched_on()
 
 
 def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
@@ -69,7 +112,8 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
 
     The preset of the model's checkpoint fills in what they leave open. Raises SettingsError.
     """
-    settings = prompt_tag.apply(p, xyz.apply(p, parse(args, options.defaults())))
+    parsed = parse(args, options.defaults(), switched_on=bool(xyz.values(p)))
+    settings = prompt_tag.apply(p, xyz.apply(p, parsed))
     if not settings.enabled or settings.rescale_only or sd_model is None:
         return settings
     return settings.with_preset(checkpoints.preset_of(checkpoints.of_model(sd_model)))
@@ -80,15 +124,17 @@ def _plan(settings: Settings, sd_model: Any, sampler: Sampler) -> planning.Plan:
 
 
 def _refiner_plan(p: Any, settings: Settings, sd_model: Any) -> planning.Plan:
-    """The plan of a model that takes over inside the sampler call."""
-    facts = model.read_model(sd_model)
+    """The plan of a model that takes over inside the sampler call, so that what is raised here ends the request."""
     try:
+        facts = model.read_model(sd_model)
         wanted = planning.settings_for_refiner(settings, facts.traits)
         plan = planning.make_plan(wanted, facts, _sampler(p))
+        infotext.write_refiner(p, plan)
+        _tell(p, plan)
     except SettingsError as error:
-        raise attach.ZeroTerminalSNRError(str(error)) from error
-    infotext.write_refiner(p, plan)
-    _tell(p, plan)
+        raise errors.ZeroTerminalSNRError(str(error)) from error
+    except Exception as error:
+        raise errors.ZeroTerminalSNRError(errors.fault(error), status=500) from error
     return plan
 
 
@@ -112,6 +158,6 @@ def _tell(p: Any, plan: planning.Plan) -> None:
     new = [warning for warning in plan.warnings if warning not in p.comments]
     for warning in new:
         p.comment(warning)
-        log.warning("[Zero Terminal SNR] %s", warning)
+        log.warning("[%s] %s", TITLE, warning)
     if plan.decided and p.iteration == 0:
-        log.info("[Zero Terminal SNR] %s", plan.decided)
+        log.info("[%s] %s", TITLE, printable(plan.decided))

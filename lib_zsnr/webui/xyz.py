@@ -8,6 +8,7 @@ from typing import Any, Callable
 from modules import scripts
 
 from lib_zsnr.settings import FIELD_BY_NAME, TITLE, Settings
+from lib_zsnr.words import shown
 
 PREFIX = "[ZSNR] "
 FIELDS = ("cfg_rescale", "zero_terminal_snr", "trailing", "v_prediction", "bridge")
@@ -28,7 +29,7 @@ class Cell:
 def register() -> None:
     """Add the axes, once: after Reload UI the plot's script is a new module, and gets new ones."""
     grid = next((data.module for data in scripts.scripts_data if data.script_class.__module__ == "xyz_grid.py"), None)
-    if grid is None or any(option.label.startswith(PREFIX) for option in grid.axis_options):
+    if grid is None or any(str(option.label).startswith(PREFIX) for option in grid.axis_options):
         return
     for name in FIELDS:
         number = not isinstance(FIELD_BY_NAME[name].default, bool)
@@ -45,11 +46,12 @@ def register() -> None:
 
 def apply(p: Any, settings: Settings) -> Settings:
     """The settings with what the grid says for this cell; a cell with a value of ours is switched on."""
-    values = _values(p)
-    return settings.with_explicit({"enabled": True, **values}) if values else settings
+    said = values(p)
+    return settings.with_explicit({"enabled": True, **said}) if said else settings
 
 
-def _values(p: Any) -> dict[str, bool | float]:
+def values(p: Any) -> dict[str, bool | float]:
+    """What the grid says for this cell; empty where it says nothing."""
     return next((argument.values for argument in p.script_args or () if isinstance(argument, Cell)), {})
 
 
@@ -57,14 +59,14 @@ def _set(name: str) -> Callable[[Any, Any, Any], None]:
     def set_for_cell(p: Any, value: Any, _: Any) -> None:
         # A list of its own: the host copies the request for each cell, and the copies share what they hold.
         others = [argument for argument in p.script_args if not isinstance(argument, Cell)]
-        p.script_args = [*others, Cell({**_values(p), name: _read(name, value)})]
+        p.script_args = [*others, Cell({**values(p), name: _read(name, value)})]
 
     return set_for_cell
 
 
 def _check(name: str) -> Callable[[Any, list[Any]], None]:
-    def check_before_the_first_cell(_: Any, values: list[Any]) -> None:
-        for value in values:
+    def check_before_the_first_cell(_: Any, cells: list[Any]) -> None:
+        for value in cells:
             _read(name, value)
 
     return check_before_the_first_cell
@@ -77,7 +79,7 @@ def _read(name: str, value: Any) -> bool | float:
         words = {ON.lower(): True, "true": True, OFF.lower(): False, "false": False}
         if str(value).strip().lower() in words:
             return words[str(value).strip().lower()]
-        raise RuntimeError(f"{TITLE}: {field.label} is {value!r}; allowed are {ON} and {OFF}. No grid was made.")
+        raise RuntimeError(f"{TITLE}: {field.label} is {shown(value)}; allowed are {ON} and {OFF}. No grid was made.")
     try:
         return field.check(value)
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from types import ModuleType, SimpleNamespace
 
-from modules import devices
+from modules import devices, errors
 
 device = devices.device
 demo = None
@@ -56,9 +56,15 @@ class Options:
         option = self.data_labels[key]
         if is_api and option.restrict_api:
             return False
+        former = self.data.get(key)
         setattr(self, key, value)
         if run_callbacks and option.onchange is not None:
-            option.onchange()
+            try:
+                option.onchange()
+            except Exception as error:  # the host prints it and puts the former value back (options.py:166)
+                errors.display(error, f"changing setting {key} to {value}")
+                setattr(self, key, former)
+                return False
         return True
 
     def get_default(self, key):
