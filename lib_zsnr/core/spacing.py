@@ -107,5 +107,16 @@ def interpolate_log(table: Tensor, timesteps: Tensor) -> Tensor:
     return torch.where(low == high, table[low], between)
 
 
+def timesteps_from_sigmas(table: Tensor, sigmas: Tensor) -> Tensor:
+    """The fractional timesteps of noise levels, the inverse of `interpolate_log`; outside the table its ends.
+
+    table: the model's sigmas `[T]`, rising. sigmas: any shape, 0 and more. Returns the shape of sigmas, float64.
+    Takes memory for the two, and not for each pair of them as k-diffusion's own `sigma_to_t` does.
+    """
+    logs, wanted = (levels.detach().to(device="cpu", dtype=torch.float64).log() for levels in (table, sigmas))
+    high = torch.searchsorted(logs, wanted).clamp(1, len(logs) - 1)
+    return (high - (logs[high] - wanted) / (logs[high] - logs[high - 1])).clamp(0, len(logs) - 1)
+
+
 def _even_timesteps(steps: int, num_train_timesteps: int) -> Tensor:
     return torch.arange(steps, 0, -1, dtype=torch.float64).mul(num_train_timesteps - 1).div(steps)

@@ -12,14 +12,13 @@ from lib_zsnr.plan import Plan
 from lib_zsnr.presets import PresetError
 from lib_zsnr.settings import FIELDS, PRESET_FIELDS, Settings, SettingsError, parse
 from lib_zsnr.view import View
+from lib_zsnr.webui import asked as reading
 from lib_zsnr.webui import checkpoints, options, preview
 from lib_zsnr.words import words
 
 SCRIPT_NAME = "zero_terminal_snr"
 """The name of our script file, by which other extensions name scripts."""
 
-# What stands in where another extension has removed the host's own control; the host's defaults.
-_STEPS, _SAMPLER, _SCHEDULE_TYPE = 20, "Euler", "Automatic"
 # The WebUI makes its controls in this order, so that all others are there when the last one is.
 _CONTROLS, _LAST = ("sampling", "scheduler", "steps", "denoising_strength"), "gallery"
 
@@ -69,12 +68,14 @@ class WebuiPanelHost:
         view = View(checkpoints.describe(checkpoint), checkpoint.key, bool(preset), filled=filled)
         try:
             settings = parse([filled.get(name, value) for name, value in zip(_NAMES, values)], options.defaults())
-            plan, levels = _planned(settings.with_preset(preset), request)
+            asked = reading.read(request)
+            plan, levels = _planned(settings.with_preset(preset), asked)
         except (SettingsError, preview.NothingToShow) as error:
             return replace(view, problem=str(error))
         locked = {"zero_terminal_snr": plan.zero_terminal_snr, "v_prediction": plan.prediction == "v"}
         followed = locked if settings.follow_checkpoint else {}
-        return replace(view, locked=followed, notes=(*plan.warnings, *_hints()), levels=levels)
+        notes = (*plan.warnings, *_hints(), *([asked.problem] if asked.problem else []))
+        return replace(view, locked=followed, notes=notes, levels=levels)
 
     def save_preset(self, values: Sequence[Any]) -> str:
         """Save the values for the loaded checkpoint."""
@@ -114,13 +115,11 @@ def _to_come(name: str) -> str:
     return words("No checkpoint is loaded yet.")
 
 
-def _planned(settings: Settings, request: Mapping[str, Any]) -> tuple[Plan, dict[str, Any] | None]:
-    """The plan and, where the settings page wants the preview, its levels."""
-    steps = int(request.get("steps") or _STEPS)
-    schedule_type = request.get("scheduler") or _SCHEDULE_TYPE
-    asked = preview.Asked(request.get("sampling") or _SAMPLER, schedule_type, steps, request.get("denoising_strength"))
+def _planned(settings: Settings, asked: preview.Asked) -> tuple[Plan, dict[str, Any] | None]:
+    """The plan and, where the settings page wants the preview and there is one, its levels."""
     plan, sampler = preview.plan_for(settings, asked)
-    return plan, preview.levels(plan, sampler, asked) if options.show_preview() else None
+    wanted = options.show_preview() and asked.problem is None
+    return plan, preview.levels(plan, sampler, asked) if wanted else None
 
 
 def _hints() -> list[str]:

@@ -8,55 +8,22 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from modules import shared
-from pydantic import BaseModel, Field
 
 from lib_zsnr import __version__
 from lib_zsnr.presets import PresetError
-from lib_zsnr.settings import FIELD_BY_NAME, Settings, SettingsError, parse
+from lib_zsnr.settings import Settings, SettingsError, parse
 from lib_zsnr.webui import checkpoints, options, preview
+from lib_zsnr.webui.messages import (
+    CheckpointAnswer,
+    PresetQuestion,
+    ScheduleAnswer,
+    ScheduleQuestion,
+    WordsForWrongValues,
+    statuses,
+)
+from lib_zsnr.words import printable, shown
 
 PREFIX = "/zero-terminal-snr/v1"
-
-
-class CheckpointAnswer(BaseModel):
-    name: str
-    key: str = Field(description="what presets are kept under: the file's hash, or its name and size")
-    description: str
-    prediction: str = Field(description="epsilon, v, edm or unknown, by the file")
-    prediction_evidence: str
-    zero_terminal_snr: bool | None = Field(description="null where nothing in the file says")
-    zero_terminal_snr_evidence: str
-    conflicts: list[str]
-    webui_believes: str | None = Field(description="epsilon or v; null for a checkpoint that is not loaded")
-    preset: dict[str, Any] | None
-
-
-class ScheduleQuestion(BaseModel):
-    sampler_name: str = "Euler"
-    scheduler: str = "Automatic"
-    steps: int = Field(20, ge=1, le=1000)
-    denoising_strength: float | None = Field(None, ge=0, le=1, description="leave out for text-to-image")
-    settings: dict[str, Any] = Field(
-        {"enabled": True}, description="as the script takes them: " + ", ".join(FIELD_BY_NAME)
-    )
-
-
-class Levels(BaseModel):
-    timesteps: list[float]
-    sigmas: list[float]
-    log_snr: list[float]
-    start: str
-    above_normal: int = Field(description="how many of them are above the highest level of the normal schedule")
-
-
-class ScheduleAnswer(BaseModel):
-    ours: Levels
-    host: Levels
-    notes: list[str]
-
-
-class PresetQuestion(BaseModel):
-    values: dict[str, Any]
 
 
 def register(_: Any, app: FastAPI) -> None:
@@ -69,13 +36,15 @@ def register(_: Any, app: FastAPI) -> None:
     if any(getattr(route, "path", "").startswith(PREFIX) for route in app.routes):
         return
     guards = [Depends(_allowed)] if shared.cmd_opts.api_auth else []
-    router = APIRouter(prefix=PREFIX, tags=["Zero Terminal SNR"], dependencies=guards)
-    router.get("/version")(version)
-    router.get("/checkpoint", response_model=CheckpointAnswer)(checkpoint)
-    router.post("/schedule", response_model=ScheduleAnswer)(schedule)
-    router.get("/presets")(presets)
-    router.put("/presets")(put_preset)
-    router.delete("/presets")(delete_preset)
+    router = APIRouter(
+        prefix=PREFIX, tags=["Zero Terminal SNR"], dependencies=guards, route_class=WordsForWrongValues
+    )
+    router.get("/version", responses=statuses(401))(version)
+    router.get("/checkpoint", response_model=CheckpointAnswer, responses=statuses(401, 404, 409, 422))(checkpoint)
+    router.post("/schedule", response_model=ScheduleAnswer, responses=statuses(401, 409, 422))(schedule)
+    router.get("/presets", responses=statuses(401))(presets)
+    router.put("/presets", responses=statuses(401, 404, 409, 422, 500))(put_preset)
+    router.delete("/presets", responses=statuses(401, 404, 409, 422, 500))(delete_preset)
     app.include_router(router)
 
 
@@ -102,10 +71,10 @@ def checkpoint(name: str | None = Query(None, description="as the WebUI lists it
         key=found.key,
         description=checkpoints.describe(found),
         prediction=traits.prediction,
-        prediction_evidence=traits.prediction_evidence,
+        prediction_evidence=printable(traits.prediction_evidence),
         zero_terminal_snr=traits.zero_terminal_snr,
-        zero_terminal_snr_evidence=traits.zero_terminal_snr_evidence,
-        conflicts=list(traits.conflicts),
+        zero_terminal_snr_evidence=printable(traits.zero_terminal_snr_evidence),
+        conflicts=[printable(conflict) for conflict in traits.conflicts],
         webui_believes=found.believed,
         preset=dict(preset) or None,
     )
@@ -121,7 +90,7 @@ def schedule(question: ScheduleQuestion) -> Any:
         )
         answer = preview.compute(settings, asked)
     except SettingsError as error:
-        raise HTTPException(422, str(error)) from error
+        raise HTTPException(422, printable(str(error))) from error
     except preview.NothingToShow as reason:
         raise HTTPException(409, str(reason)) from reason
     return answer
@@ -129,8 +98,9 @@ def schedule(question: ScheduleQuestion) -> Any:
 
 def presets() -> dict[str, Any]:
     """All presets by their key."""
+    found = checkpoints.store().all()
     return {
-        key: {"name": preset.name, "values": dict(preset.values)} for key, preset in checkpoints.store().all().items()
+        printable(key): {"name": printable(preset.name), "values": dict(preset.values)} for key, preset in found.items()
     }
 
 
@@ -161,4 +131,4 @@ def _find(name: str | None) -> checkpoints.Checkpoint:
     if name is None:
         raise HTTPException(409, "No checkpoint is loaded yet. Make a picture first, or name a checkpoint.")
     known = ", ".join(checkpoints.names()[:20])
-    raise HTTPException(404, f"The WebUI lists no checkpoint {name!r}; it lists: {known}.")
+    raise HTTPException(404, f"The WebUI lists no checkpoint {shown(name)}; it lists: {known}.")

@@ -1,0 +1,176 @@
+"""No input to the preview costs more than 50 ms and 10 MB, and none is more than a sentence in the panel."""
+
+from __future__ import annotations
+
+import math
+import time
+import tracemalloc
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lib_zsnr.core.spacing import interpolate_log, timesteps_from_sigmas
+from lib_zsnr.settings import FIELDS
+from lib_zsnr.spacing_choice import CHOOSE_THEIR_OWN_LEVELS
+from tests.shared_cases import SIGMAS
+from tests.webui import host_double  # noqa: F401 - makes the next line find the double
+
+from modules import sd_models, sd_samplers, sd_schedulers, shared  # isort: skip
+
+MOST_SECONDS, MOST_BYTES = 0.05, 10_000_000
+SCHEDULE_TYPES = [scheduler.label for scheduler in sd_schedulers.schedulers]
+SAMPLERS = [sampler.name for sampler in sd_samplers.all_samplers]
+ON = [True, *(field.default for field in FIELDS[1:])]
+HOSTILE = {
+    "100,000": 100_000,
+    "3,000,000": 3_000_000,
+    "-5": -5,
+    "0": 0,
+    "1001": 1001,
+    "20.5": 20.5,
+    "1e308": 1e308,
+    "infinite": math.inf,
+    "not a number": math.nan,
+    "400 digits": 10**400,
+    "none": None,
+    "text": "20",
+    "true": True,
+    "list": [20],
+    "dict": {},
+}
+
+
+class Allocated(TorchDispatchMode):
+    """The bytes of all tensors that are made meanwhile, whether they are freed again or not."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, (tuple, list)) else [made]:
+            self.bytes += tensor.nbytes if isinstance(tensor, torch.Tensor) else 0
+        return made
+
+
+@pytest.fixture
+def look(driver):
+    """The panel's view of a tab, whose cost is within the bounds."""
+    from lib_zsnr.webui.panel_host import WebuiPanelHost
+
+    sd_models.reload_model_weights()
+    panel = WebuiPanelHost()
+
+    def measured(values=ON, **request):
+        request = {"sampling": "Euler", "scheduler": "Automatic", "steps": 20, **request}
+        tracemalloc.start()
+        with Allocated() as allocated:
+            view = panel.view(values, request, "")
+        python_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert allocated.bytes + python_bytes < MOST_BYTES
+        seconds = []
+        for _ in range(3):
+            start = time.process_time()
+            panel.view(values, request, "")
+            seconds.append(time.process_time() - start)
+        assert min(seconds) < MOST_SECONDS
+        return view
+
+    return measured
+
+
+@pytest.mark.parametrize("steps", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("sampler", ["Euler", "DDIM", "LCM", "Restart"])
+def test_a_number_of_steps_that_cannot_be_is_a_sentence(look, steps, sampler):
+    view = look(steps=steps, sampling=sampler)
+    assert (view.levels, view.problem) == (None, "")
+    assert any("There is no preview" in note and "1 to 1000" in note for note in view.notes)
+    assert all(len(note) < 200 for note in view.notes)
+    # What the person may decide does not change with a keystroke.
+    assert view.locked == look(steps=20, sampling=sampler).locked
+
+
+STRENGTHS = {key: value for key, value in HOSTILE.items() if key not in ("0", "none", "true")}
+
+
+@pytest.mark.parametrize("strength", [*STRENGTHS.values(), True, None], ids=[*STRENGTHS, "true", "none"])
+@pytest.mark.parametrize("fix_steps", [False, True])
+def test_a_strength_that_cannot_be_is_a_sentence(look, strength, fix_steps):
+    shared.opts.set("img2img_fix_steps", fix_steps)
+    view = look(denoising_strength=strength)
+    assert (view.levels, view.problem) == (None, "")
+    assert any("There is no preview" in note and "0 to 1" in note for note in view.notes)
+
+
+@pytest.mark.parametrize("strength", [0, 5e-324, 1e-300, 1e-9, 1e-3, 0.02, 0.999, 1, -0.0])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_strength_that_counts_in_billions_of_steps_costs_nothing(look, strength, sampler):
+    shared.opts.set("img2img_fix_steps", True)
+    for scheduler in ("Automatic", "Normal"):
+        levels = look(denoising_strength=strength, sampling=sampler, scheduler=scheduler, steps=1000).levels
+        for side in ("ours", "host"):
+            assert len(levels[side]["timesteps"]) <= 1001
+            assert levels[side]["timesteps"] or levels[side]["start"]
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULE_TYPES)
+@pytest.mark.parametrize("policy", ["keep", "plan"])
+@pytest.mark.parametrize("steps", [150, 300, 301, 1000])
+def test_no_schedule_type_costs_more(look, scheduler, policy, steps):
+    """Long lists of the WebUI's own are not worked out, ours are."""
+    shared.opts.set("zsnr_schedule_type", policy)
+    levels = look(scheduler=scheduler, steps=steps).levels
+    assert bool(levels["host"]["timesteps"]) == (steps <= 300)
+    kept = policy == "keep" and scheduler != "Automatic"
+    assert bool(levels["ours"]["timesteps"]) == (steps <= 300 or not kept)
+    if not levels["host"]["timesteps"]:
+        assert levels["host"]["start"] == "is not shown for so many steps"
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 1000])
+@pytest.mark.parametrize("bridge", [False, True])
+def test_no_sampler_costs_more(look, sampler, steps, bridge):
+    values = [True, False, True, True, True, 0.7, bridge]
+    view = look(values if sampler != "LCM" else ON, sampling=sampler, steps=steps)
+    own_levels = sampler in CHOOSE_THEIR_OWN_LEVELS
+    assert bool(view.levels["ours"]["timesteps"]) == (steps == 1 or not own_levels)
+
+
+@pytest.mark.parametrize("name", ["sampling", "scheduler"])
+@pytest.mark.parametrize("value", ["nonsense", ["Euler"], {"a": 1}, 5, math.nan, "x" * 1_000_000], ids=range(6))
+def test_a_name_that_is_none_is_told(look, name, value):
+    view = look(**{name: value})
+    assert ("sampler" if name == "sampling" else "schedule type") in view.problem
+    assert "allowed are" in view.problem
+    assert len(view.problem) < 600
+
+
+def test_what_fails_in_sampling_is_shown_as_such(look, monkeypatch):
+    """The schedule type of another extension may raise anything."""
+
+    def fail(**_):
+        raise KeyError("sigma")
+
+    monkeypatch.setitem(sd_schedulers.schedulers_map, "Broken", sd_schedulers.Scheduler("broken", "Broken", fail))
+    shared.opts.set("zsnr_schedule_type", "keep")
+    levels = look(scheduler="Broken").levels
+    assert levels["ours"]["start"] == levels["host"]["start"] == "fails with these values"
+
+
+def test_controls_that_another_extension_took_away_count_as_the_webuis_defaults(driver):
+    from lib_zsnr.webui.panel_host import WebuiPanelHost
+
+    sd_models.reload_model_weights()
+    assert len(WebuiPanelHost().view(ON, {}, "").levels["ours"]["timesteps"]) == 20
+
+
+def test_timesteps_from_sigmas_is_the_inverse_of_the_table():
+    """And what k-diffusion's own does, without its table of every pair."""
+    table = torch.tensor(SIGMAS, dtype=torch.float64)
+    timesteps = torch.rand(500, dtype=torch.float64) * 999
+    back = timesteps_from_sigmas(table, interpolate_log(table, timesteps))
+    torch.testing.assert_close(back, timesteps, rtol=0, atol=1e-6)
+    ends = timesteps_from_sigmas(table, torch.tensor([0.0, 1e9, SIGMAS[0], SIGMAS[999]]))
+    torch.testing.assert_close(ends, torch.tensor([0.0, 999, 0, 999], dtype=torch.float64), rtol=0, atol=1e-3)
