@@ -28,6 +28,13 @@ class CheckpointAnswer(BaseModel):
     preset: dict[str, Any] | None
 
 
+def _dict_only(value: Any) -> Any:
+    """Pydantic itself makes a dict of a list of pairs, and of an empty list."""
+    if isinstance(value, dict):
+        return value
+    raise ValueError(f"{shown(value)} is given, names with their values are allowed")
+
+
 class ScheduleQuestion(BaseModel):
     sampler_name: StrictStr = "Euler"
     scheduler: StrictStr = "Automatic"
@@ -50,6 +57,10 @@ class ScheduleQuestion(BaseModel):
             return value
         raise ValueError(f"{shown(value)} is given, a number from 0 to 1 is allowed")
 
+    @validator("settings", pre=True)
+    def _a_dict(cls, value: Any) -> Any:
+        return _dict_only(value)
+
 
 class Levels(BaseModel):
     timesteps: list[float]
@@ -67,6 +78,10 @@ class ScheduleAnswer(BaseModel):
 
 class PresetQuestion(BaseModel):
     values: dict[str, Any]
+
+    @validator("values", pre=True)
+    def _a_dict(cls, value: Any) -> Any:
+        return _dict_only(value)
 
 
 class Refusal(BaseModel):
