@@ -37,11 +37,11 @@ def read(request: Mapping[str, Any]) -> Asked:
     """
     steps, strength, problem = request.get("steps", STEPS), request.get("denoising_strength"), None
     if not _is_number(steps) or not 1 <= steps <= MOST_STEPS or steps != int(steps):
-        text = "There is no preview: the number of sampling steps is {steps}, and 1 to {most} can be shown."
+        text = "There is no preview: it is for 1 to {most} sampling steps, not for {steps}."
         problem = words(text, steps=shown(steps), most=MOST_STEPS)
         steps = max(1, min(steps, MOST_STEPS)) if _is_number(steps) else STEPS
     if "denoising_strength" in request and (not _is_number(strength) or not 0 <= strength <= 1):
-        text = "There is no preview: the denoising strength is {strength}, and it goes from 0 to 1."
+        text = "There is no preview: it is for a denoising strength from 0 to 1, not for {strength}."
         problem = words(text, strength=shown(strength))
         strength = max(0, min(strength, 1)) if _is_number(strength) else STRENGTH
     return Asked(
