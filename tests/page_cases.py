@@ -79,6 +79,27 @@ def test_the_preview_follows_steps_sampler_schedule_type_and_boxes(panel, checkp
     assert panel.dots == (20, 19)
 
 
+@pytest.mark.parametrize("typed", [3_000_000, -5, 0])
+def test_a_number_that_is_being_typed_is_answered_with_a_sentence(panel, typed):
+    """The page sends every keystroke; when the field is left, the WebUI corrects it."""
+    locked = panel.state("zero_terminal_snr")
+    panel.type_number("#txt2img_steps", typed)
+    assert f"There is no preview: it is for 1 to 1000 sampling steps, not for {typed}." in panel.status
+    assert panel.state("zero_terminal_snr") == locked
+    panel.leave()
+    assert "no preview" not in panel.status
+    assert panel.dots[0] == (150 if typed > 0 else 1)
+
+
+def test_a_strength_that_is_being_typed_is_answered_with_a_sentence(panel):
+    panel.go_to("img2img")
+    panel.press_label()
+    panel.type_number("#img2img_denoising_strength", 5)
+    assert "There is no preview: it is for a denoising strength from 0 to 1, not for 5." in panel.status
+    panel.leave()
+    assert "no preview" not in panel.status
+
+
 def test_the_image_to_image_tab_has_its_own_and_knows_the_strength(panel):
     assert panel.dots == (20, 20)
     panel.go_to("img2img")

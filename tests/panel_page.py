@@ -122,9 +122,17 @@ class PanelPage:
         return float(self.part("cfg_rescale").locator("input[type=number]").input_value())
 
     def set_number(self, selector: str, value: float) -> None:
-        field = self.page.locator(f"{selector} input[type=number]")
-        field.fill(str(value))
-        field.press("Tab")
+        self.page.locator(f"{selector} input[type=number]").fill(str(value))
+        self.leave()
+
+    def type_number(self, selector: str, value: float) -> None:
+        """Without leaving the field."""
+        self.page.locator(f"{selector} input[type=number]").fill(str(value))
+        self.settle()
+
+    def leave(self) -> None:
+        """Leave the field, upon which the page corrects what is out of its range."""
+        self.page.keyboard.press("Tab")
         self.settle()
 
     def set_phi(self, value: float) -> None:

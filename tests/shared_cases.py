@@ -255,6 +255,9 @@ class SharedCases:
             ({"enabled": True, "phi": 0.7}, "phi"),
             ([True, True, False, True, False, -1], "cfg_rescale"),
             ([True, 1], "follow_checkpoint"),
+            ({"enabled": True, "cfg_rescale": 10**400}, "cfg_rescale"),
+            ({"enabled": None}, "enabled"),
+            ([{"enabled": True}, {"cfg_rescale": 0.2}], "more than one dict"),
         ],
     )
     def test_a_wrong_value_is_422_and_no_picture(self, driver: Driver, args: Any, named: str):
@@ -262,6 +265,19 @@ class SharedCases:
         assert (result.status, result.images) == (422, [])
         assert named in result.error
         assert "allowed" in result.error
+
+    @pytest.mark.parametrize(
+        "args",
+        [
+            [False, None, "x", {}, [], 10**400, 5, 6, 7],
+            {"enabled": False, "cfg_rescale": 10**400, "trailing": None, "phi": "x"},
+        ],
+    )
+    def test_off_nothing_else_is_looked_at(self, driver: Driver, args: Any):
+        plain = made(driver.txt2img(**{**on(driver, steps=2), "zsnr": [False]}))
+        off = made(driver.txt2img(**{**on(driver, steps=2), "zsnr": args}))
+        assert off.images[0].tobytes() == plain.images[0].tobytes()
+        assert off.infotext == plain.infotext
 
     def test_batches_are_what_single_pictures_are(self, driver: Driver):
         request = on(driver, steps=4, sampler_name="DDIM")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lib_zsnr.preferences import PREFERENCES
 from tests.shared_cases import SIGMAS, made, on
 
 
@@ -33,6 +34,16 @@ class SharedSettingsPage:
             latents[space] = result.latents[0].tobytes()
             assert ("ZSNR rescale space" in result.infotext) == (space != "v")
         assert len(set(latents.values())) == 3
+
+
+    @pytest.mark.parametrize("value", [["v"], {"v": 1}, None, 5, 10**400, "nonsense"], ids=lambda v: f"{v!r:.9}")
+    def test_a_value_of_the_wrong_type_is_left_out_and_the_extension_is_not(self, driver, value):
+        for row in PREFERENCES:
+            request = on(driver, steps=1, override_settings={row.key: value})
+            result = made(driver.txt2img(**{**request, "zsnr": {"enabled": True}}))
+            assert "ZSNR enabled: True" in result.infotext
+            # As a request without the setting, which the WebUI puts back only where it was ever saved.
+            assert "ZSNR CFG rescale: 0.7" in result.infotext
 
 
 class SharedPromptTag:
