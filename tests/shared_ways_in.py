@@ -36,7 +36,7 @@ class SharedSettingsPage:
         assert len(set(latents.values())) == 3
 
 
-    @pytest.mark.parametrize("value", [["v"], {"v": 1}, None, 5, 10**400, "nonsense"], ids=lambda v: f"{v!r:.9}")
+    @pytest.mark.parametrize("value", [["v"], {"v": 1}, None, 5, "nonsense"], ids=str)
     def test_a_value_of_the_wrong_type_is_left_out_and_the_extension_is_not(self, driver, value):
         for row in PREFERENCES:
             request = on(driver, steps=1, override_settings={row.key: value})

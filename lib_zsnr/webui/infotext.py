@@ -47,7 +47,8 @@ def _done(asked: bool, done: bool) -> str:
 def clear(p: Any) -> None:
     """Take out what an earlier batch, or an earlier cell of a grid, has written: they share one dict."""
     written = p.extra_generation_params
-    for key in [key for key in written if key.removeprefix(HIRES).removeprefix(REFINER).startswith("ZSNR ")]:
+    # Another extension's key may be anything.
+    for key in [key for key in written if str(key).removeprefix(HIRES).removeprefix(REFINER).startswith("ZSNR ")]:
         del written[key]
 
 

@@ -113,6 +113,16 @@ def test_the_second_pass_is_guarded_as_well(driver, monkeypatch):
     assert "TypeError" in failed.error
 
 
+def test_a_strange_key_of_another_extension_is_no_fault(driver, monkeypatch):
+    from modules import scripts
+
+    made(driver.txt2img(**on(driver, steps=1)))
+    monkeypatch.setattr(scripts.ScriptRunner, "process", lambda _, p: p.extra_generation_params.update({5: "five"}))
+    result = made(driver.txt2img(**on(driver, steps=1)))
+    assert "ZSNR enabled: True" in result.infotext
+    assert "5: five" in result.infotext
+
+
 WRONG = [None, math.nan, "x", {}, [], 5, -math.inf, 10**400, {"enabled": True}]
 
 
