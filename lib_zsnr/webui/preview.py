@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable
 
 import torch
 from k_diffusion.sampling import get_sigmas_karras
@@ -63,7 +63,10 @@ def _plan_for(sd_model: Any, settings: Settings, asked: Asked) -> tuple[Plan, An
     config = _one_of("sampler", asked.sampler_name, {config.name: config for config in sd_samplers.all_samplers})
     # The label, which is what a request ends up with; the host takes the short name as well.
     schedule_type = _one_of("schedule type", asked.schedule_type, sd_schedulers.schedulers_map).label
-    sampler = sd_samplers.create_sampler(config.name, sd_model)
+    try:
+        sampler = sd_samplers.create_sampler(config.name, sd_model)
+    except Exception as error:  # as in sampling: the host refuses some samplers for some models
+        raise SettingsError(f"{TITLE}: the WebUI cannot make the sampler {config.name} ({shown(error)}).") from error
     facts_of_sampler = Sampler(
         config.name, attach.family_of(sampler), schedule_type, asked.steps, _begins_below(asked)
     )
@@ -88,16 +91,21 @@ def _one_of(what: str, name: Any, known: Mapping[str, Any]) -> Any:
 def levels(plan: Plan, sampler: Any, asked: Asked) -> dict[str, dict[str, Any]]:
     """What the sampler object would visit, "ours" by the plan and the "host"'s own, empty where it fails."""
     p = _request(asked)
-    with _steady_model() as sd_model, ExitStack() as undo:
-        host = _visited_or_why_not(sampler, p, None, sd_model)
+    with _steady_model() as sd_model:
+        host = _or_why_not(sd_model, lambda: _visited(sampler, p, None))
+        return {"ours": _or_why_not(sd_model, lambda: _planned(sampler, p, plan)), "host": host}
+
+
+def _planned(sampler: Any, p: SimpleNamespace, plan: Plan) -> dict[str, Any]:
+    with ExitStack() as undo:
         if plan.active:
             attach.install(undo, sampler, plan, lambda _: plan, None, p)
-        return {"ours": _visited_or_why_not(sampler, p, plan, sd_model), "host": host}
-
-
-def _visited_or_why_not(sampler: Any, p: SimpleNamespace, plan: Plan | None, sd_model: Any) -> dict[str, Any]:
-    try:
         return _visited(sampler, p, plan)
+
+
+def _or_why_not(sd_model: Any, visited: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return visited()
     except Exception:
         # The host's functions and those of other extensions run here, and fail in sampling too: DDIM with more than
         # 1000 internal steps divides by none.

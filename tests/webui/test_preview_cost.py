@@ -159,6 +159,26 @@ def test_what_fails_in_sampling_is_shown_as_such(look, monkeypatch):
     assert levels["ours"]["start"] == levels["host"]["start"] == "fails with these values"
 
 
+def test_a_sampler_that_the_webui_refuses_is_told(look, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("Sampler Euler is not supported for SDXL")
+
+    monkeypatch.setattr(sd_samplers, "create_sampler", refuse)
+    assert "not supported for SDXL" in look().problem
+
+
+def test_what_cannot_be_put_on_a_sampler_is_shown_as_such(look, monkeypatch):
+    """The sampler of another extension may lack what ours has to find."""
+
+    def fail(*_):
+        raise AttributeError("model_wrap_cfg")
+
+    monkeypatch.setattr("lib_zsnr.webui.attach.install", fail)
+    levels = look().levels
+    assert levels["ours"]["start"] == "fails with these values"
+    assert levels["host"]["timesteps"]
+
+
 def test_controls_that_another_extension_took_away_count_as_the_webuis_defaults(driver):
     from lib_zsnr.webui.panel_host import WebuiPanelHost
 
