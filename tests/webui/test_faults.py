@@ -28,6 +28,7 @@ PLACES = [
     "lib_zsnr.webui.strength.begins_below",
     "lib_zsnr.webui.infotext.infotext",
     "lib_zsnr.webui.infotext.clear",
+    "lib_zsnr.webui.other_rescale.at_work",
     "lib_zsnr.webui.attach.attach",
     "lib_zsnr.webui.k_family.install",
     "lib_zsnr.plan.make_plan",
@@ -85,7 +86,7 @@ def test_a_grid_asks_for_the_extension_too():
 
     from lib_zsnr.webui import request, xyz
 
-    cell = SimpleNamespace()
+    cell = SimpleNamespace(script_args=[])
     assert not request.asked_for(cell, [False])
     xyz._set("trailing")(cell, "Off", [])
     assert request.asked_for(cell, [False])
