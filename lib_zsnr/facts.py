@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lib_zsnr.core.checkpoint import Traits
+from lib_zsnr.samplers import UNKNOWN, SamplerTraits
 
 Prediction = Literal["epsilon", "v"]
 Family = Literal["k-diffusion", "timesteps", "lcm"]
@@ -28,6 +29,7 @@ class Sampler:
 
     begins_below: image-to-image at a denoising strength that leaves out the first levels.
     rescaled_by: the extension that rescales the guidance of this request already, "" where none does.
+    traits: what is known of the function that runs.
     """
 
     name: str
@@ -36,3 +38,4 @@ class Sampler:
     steps: int = 20
     begins_below: bool = False
     rescaled_by: str = ""
+    traits: SamplerTraits = UNKNOWN

@@ -9,7 +9,7 @@ from lib_zsnr.core.guidance import Space
 from lib_zsnr.facts import Model, Prediction, Sampler
 from lib_zsnr.model_choice import choose_prediction, choose_zero_terminal_snr, decided
 from lib_zsnr.settings import Settings
-from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, bridge_top_per_step, choose_spacing
+from lib_zsnr.spacing_choice import Spacing, choose_spacing, warn_of_solver
 from lib_zsnr.words import words
 
 
@@ -19,6 +19,7 @@ class Plan:
 
     active: False leaves the WebUI alone. spacing: "host" keeps the levels that the WebUI would visit.
     own_schedule: False keeps the noise schedule that the WebUI would use, whatever it is.
+    first_order_above: as in `samplers.SamplerTraits`.
     warnings: what departs from the request, in whole sentences. decided: how following decided, for the log.
     """
 
@@ -29,7 +30,7 @@ class Plan:
     cfg_rescale: float = 0.0
     space: Space = "v"
     own_schedule: bool = True
-    first_order_start: bool = False
+    first_order_above: float | None = None
     bridge_top_per_step: float | None = None
     warnings: tuple[str, ...] = ()
     decided: str = ""
@@ -58,6 +59,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
     prediction = choose_prediction(settings, model, sampler, warnings)
     zero = choose_zero_terminal_snr(settings, model, prediction, warnings)
     spacing = choose_spacing(settings, sampler, zero, warnings)
+    warn_of_solver(sampler, zero, warnings)
     if host_option:
         warnings.append(
             words(
@@ -72,8 +74,8 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         spacing=spacing,
         cfg_rescale=_cfg_rescale(settings, model, sampler, warnings),
         space=_space(settings, prediction),
-        first_order_start=zero and sampler.name in FIRST_ORDER_START,
-        bridge_top_per_step=bridge_top_per_step(sampler.name),
+        first_order_above=sampler.traits.first_order_steps_above(sampler.steps) if zero else None,
+        bridge_top_per_step=sampler.traits.bridge_top_per_step,
         warnings=tuple(warnings),
         decided=decided(settings, model, prediction, zero),
     )

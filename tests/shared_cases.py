@@ -63,10 +63,25 @@ class SharedCases:
         result = made(driver.txt2img(sampler_name="UniPC", **on(driver, steps=steps)))
         np.testing.assert_allclose(result.levels, trailing(steps), atol=1e-2)
 
-    def test_plms_starts_at_999_and_leaves_it_first_order(self, driver: Driver):
-        result = made(driver.txt2img(sampler_name="PLMS", **on(driver, steps=10)))
-        assert result.levels[:4] == [999, 899, 799, 799]
-        assert result.levels[-1] == 99
+    @pytest.mark.parametrize(("steps", "first_order"), [(2, 2), (6, 3), (10, 5), (20, 10), (30, 1)])
+    def test_plms_starts_at_999_and_goes_on_first_order_while_its_steps_are_large(
+        self, driver: Driver, steps: int, first_order: int
+    ):
+        """Its own first step takes two calls, the second at the next timestep."""
+        result = made(driver.txt2img(sampler_name="PLMS", **on(driver, steps=steps)))
+        visited = trailing(steps)
+        assert result.levels == visited[: first_order + 2] + visited[first_order + 1 :]
+
+    @pytest.mark.parametrize("trailing_on", [True, False])
+    @pytest.mark.parametrize("steps", [1, 2, 6, 10])
+    def test_unipc_leaves_the_terminal_level_by_a_ddim_step(self, driver: Driver, steps: int, trailing_on: bool):
+        """Its calls are DDIM's up to the second: the latents after one step are the same, so its x0 at t = 999 is."""
+        request = on(driver, steps=steps)
+        request["zsnr"] = {"enabled": True, "trailing": trailing_on}
+        result = made(driver.txt2img(sampler_name="UniPC", **request))
+        calls = len(result.levels)  # by leading spacing the WebUI makes a call more where 1000 is no multiple
+        evenly = [999 * (1 - i / calls) for i in range(calls)]
+        np.testing.assert_allclose(result.levels, trailing(steps) if trailing_on else evenly, atol=1.0)
 
     @pytest.mark.parametrize("sampler", ONE_CALL_A_STEP)
     def test_k_samplers_visit_the_trailing_sigmas(self, driver: Driver, sampler: str):
@@ -169,13 +184,19 @@ class SharedCases:
         made(driver.txt2img(sampler_name="LCM", **on(driver, "epsilon", steps=4)))
 
     @pytest.mark.parametrize("sampler", ["DDIM", "UniPC", "Euler"])
-    @pytest.mark.parametrize(("strength", "calls"), [(1.0, 10), (0.5, 6), (0.05, 1), (0.0, 1)])
+    @pytest.mark.parametrize(("strength", "calls"), [(1.0, 10), (0.5, 6), (0.05, 1)])
     def test_img2img_makes_what_the_strength_asks_for(
         self, driver: Driver, sampler: str, strength: float, calls: int
     ):
         request = on(driver, steps=10, sampler_name=sampler, denoising_strength=strength)
         result = made(driver.img2img(**request))
         np.testing.assert_allclose(result.timesteps, trailing(10)[-calls:], atol=0.5)
+
+    @pytest.mark.parametrize("sampler", [*WITH_A_LIST, *NO_SCHEDULE])
+    def test_img2img_at_strength_0_leaves_the_picture_as_it_is(self, driver: Driver, sampler: str):
+        """The lowest of trailing's levels is sigma 0.23 with 20 steps; the WebUI's own lowest is 0.03."""
+        request = on(driver, steps=20, sampler_name=sampler, denoising_strength=0)
+        assert made(driver.img2img(**request)).calls == []
 
     def test_img2img_is_right_from_the_first_run_after_a_change(self, driver: Driver):
         request = on(driver, steps=10, denoising_strength=1.0)

@@ -71,14 +71,19 @@ def bridged_sigmas(sigmas: Tensor, steps: int, top_per_step: float | None = None
     if steps < 1:
         msg = f"bridged spacing got {steps} steps; allowed are 1 and more"
         raise ValueError(msg)
-    if top_per_step is None:
-        top_per_step = _BRIDGE_TOP_PER_FEW_STEPS if steps <= _FEW_STEPS else _BRIDGE_TOP_PER_STEP
-    top = min(top_per_step * steps, sigmas[-2].item())
+    top = min(bridge_top(steps, top_per_step), sigmas[-2].item())
     bottom = sigmas[trailing_timesteps(min(steps, len(sigmas)), len(sigmas))[-1]].item()
     ramp = torch.linspace(0, 1, max(steps - 1, 0), dtype=torch.float64, device="cpu")
     roots = top ** (1 / _BRIDGE_RHO) + ramp * (bottom ** (1 / _BRIDGE_RHO) - top ** (1 / _BRIDGE_RHO))
     below = (roots**_BRIDGE_RHO).to(sigmas)
     return torch.cat([sigmas[-1:], below, sigmas.new_zeros(1)])
+
+
+def bridge_top(steps: int, top_per_step: float | None = None) -> float:
+    """The sigma at which bridge spacing goes on after the terminal level."""
+    if top_per_step is None:
+        top_per_step = _BRIDGE_TOP_PER_FEW_STEPS if steps <= _FEW_STEPS else _BRIDGE_TOP_PER_STEP
+    return top_per_step * steps
 
 
 def trailing_tail(steps: int, calls: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:

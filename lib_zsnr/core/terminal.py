@@ -8,6 +8,7 @@ from 0.08 to 0.36. Taking that one step first-order (Euler, which is DDIM) cures
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, Callable
 
 from torch import Tensor
@@ -20,12 +21,13 @@ def euler_step(x: Tensor, denoised: Tensor, sigma: Tensor, sigma_next: Tensor) -
     return denoised + (x - denoised) * (sigma_next / sigma)
 
 
-def first_order_start(sample: Sample, terminal_sigma: float) -> Sample:
+def first_order_start(sample: Sample, terminal_sigma: float, above: float = math.inf) -> Sample:
     """A k-diffusion sampling function whose step out of the terminal level is first-order.
 
     sample: a function `(model, x, sigmas, extra_args, callback, disable, ...)` of k-diffusion's kind.
     terminal_sigma: the highest noise level of the model. A schedule that starts below it (image-to-image at part
-    strength), or that has only one step, is handed on as it is.
+    strength) is handed on as it is. above: further steps that begin above this sigma are
+    first-order too.
     Returns a function with the signature of `sample`; the step numbers it reports stay consecutive.
     """
 
@@ -39,19 +41,36 @@ def first_order_start(sample: Sample, terminal_sigma: float) -> Sample:
         **options: Any,
     ) -> Tensor:
         passed = {"extra_args": extra_args, **options}
-        if len(sigmas) < 3 or sigmas[0] < terminal_sigma * (1 - 1e-4):
+        if sigmas[0] < terminal_sigma * (1 - 1e-4):
             return sample(model, x, sigmas=sigmas, callback=callback, **passed)
-        denoised = model(x, sigmas[0] * x.new_ones([x.shape[0]]), **(extra_args or {}))
-        if callback is not None:
-            callback({"x": x, "i": 0, "sigma": sigmas[0], "sigma_hat": sigmas[0], "denoised": denoised})
-        x = euler_step(x, denoised, sigmas[0], sigmas[1])
-        return sample(model, x, sigmas=sigmas[1:], callback=one_later(callback), **passed)
+        taken = steps_above(sigmas, above)
+        for i in range(taken):
+            denoised = model(x, sigmas[i] * x.new_ones([x.shape[0]]), **(extra_args or {}))
+            if callback is not None:
+                callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
+            x = euler_step(x, denoised, sigmas[i], sigmas[i + 1])
+        if taken == len(sigmas) - 1:
+            return x
+        return sample(model, x, sigmas=sigmas[taken:], callback=later(callback, taken), **passed)
 
     return sample_from_terminal
 
 
-def one_later(callback: Callable[[dict[str, Any]], None] | None) -> Callable[[dict[str, Any]], None] | None:
-    """The callback, told step numbers that count the step taken before."""
+def steps_above(sigmas: Tensor, above: float) -> int:
+    """How many of the first steps are first-order: the first one, and those that begin above the sigma.
+
+    sigmas: `[steps + 1]`, falling. A last single step is counted too: into 0 every solver's step is Euler's, and some
+    of k-diffusion's fail when they are given no other.
+    """
+    steps = len(sigmas) - 1
+    first = 1 + int((sigmas[1:-1] > above).sum())
+    return steps if first >= steps - 1 else first
+
+
+def later(
+    callback: Callable[[dict[str, Any]], None] | None, steps: int
+) -> Callable[[dict[str, Any]], None] | None:
+    """The callback, told step numbers that count the steps taken before."""
     if callback is None:
         return None
-    return lambda info: callback({**info, "i": info["i"] + 1})
+    return lambda info: callback({**info, "i": info["i"] + steps})

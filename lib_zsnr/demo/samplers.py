@@ -14,13 +14,14 @@ from lib_zsnr.core.schedule import (
     scaled_linear_alphas_cumprod,
     sigmas_from_alphas_cumprod,
 )
-from lib_zsnr.core.spacing import bridged_sigmas, interpolate_log, trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.spacing import bridge_top, bridged_sigmas, interpolate_log, trailing_sigmas, trailing_timesteps
 from lib_zsnr.core.terminal import first_order_start
 from lib_zsnr.demo.exact_model import ExactModel
 from lib_zsnr.demo.loops import dpm_fast, dpmpp_sde, plms, restart, restart_counts, sde
 from lib_zsnr.facts import Sampler as SamplerFacts
+from lib_zsnr.samplers import SamplerTraits, traits_of
 from lib_zsnr.settings import Settings
-from lib_zsnr.spacing_choice import FIRST_ORDER_START, Spacing, bridge_top_per_step, choose_spacing
+from lib_zsnr.spacing_choice import Spacing, choose_spacing
 
 Way = Literal["host default", "host option", "ours"]
 WAYS: tuple[Way, ...] = ("host default", "host option", "ours")
@@ -36,7 +37,8 @@ class Sampler:
     """One of the WebUI's samplers.
 
     spacing: the noise levels that the WebUI gives it by itself. discards: it leaves out the last level but one.
-    stochastic: it adds noise of its own on the way.
+    stochastic: it adds noise of its own on the way. known_as: the function of the WebUI that it stands for, where its
+    own has another name.
     """
 
     name: str
@@ -44,10 +46,19 @@ class Sampler:
     spacing: Literal["linspace", "karras", "exponential", "leading"] = "linspace"
     discards: bool = False
     stochastic: bool = False
+    known_as: str = ""
+
+    @property
+    def traits(self) -> SamplerTraits:
+        """What the extension knows of it."""
+        found = traits_of(self.known_as or self.function.__name__)
+        assert found is not None
+        return found
 
 
+_2M_SDE = "sample_dpmpp_2m_sde"
 SAMPLERS = (
-    Sampler("DDIM", sampling.sample_euler, "leading"),  # without extra noise DDIM is Euler in these coordinates
+    Sampler("DDIM", sampling.sample_euler, "leading", known_as="ddim"),  # without extra noise DDIM is Euler in these coordinates
     Sampler("Euler", sampling.sample_euler),
     Sampler("DPM++ 2M", sampling.sample_dpmpp_2m, "karras"),
     Sampler("Heun", sampling.sample_heun),
@@ -57,12 +68,25 @@ SAMPLERS = (
     Sampler("Euler a", sampling.sample_euler_ancestral, stochastic=True),
     Sampler("DPM2 a", sampling.sample_dpm_2_ancestral, "karras", discards=True, stochastic=True),
     Sampler("DPM++ 2S a", sampling.sample_dpmpp_2s_ancestral, "karras", stochastic=True),
-    Sampler("DPM++ SDE", dpmpp_sde, "karras", stochastic=True),
-    Sampler("DPM++ 2M SDE", sde(sampling.sample_dpmpp_2m_sde), "exponential", stochastic=True),
-    Sampler("DPM++ 2M SDE Heun", sde(sampling.sample_dpmpp_2m_sde, solver_type="heun"), "exponential", stochastic=True),
-    Sampler("DPM++ 3M SDE", sde(sampling.sample_dpmpp_3m_sde), "exponential", discards=True, stochastic=True),
-    Sampler("DPM fast", dpm_fast),
-    Sampler("Restart", restart, "karras", stochastic=True),
+    Sampler("DPM++ SDE", dpmpp_sde, "karras", stochastic=True, known_as="sample_dpmpp_sde"),
+    Sampler("DPM++ 2M SDE", sde(sampling.sample_dpmpp_2m_sde), "exponential", stochastic=True, known_as=_2M_SDE),
+    Sampler(
+        "DPM++ 2M SDE Heun",
+        sde(sampling.sample_dpmpp_2m_sde, solver_type="heun"),
+        "exponential",
+        stochastic=True,
+        known_as=_2M_SDE,
+    ),
+    Sampler(
+        "DPM++ 3M SDE",
+        sde(sampling.sample_dpmpp_3m_sde),
+        "exponential",
+        discards=True,
+        stochastic=True,
+        known_as="sample_dpmpp_3m_sde",
+    ),
+    Sampler("DPM fast", dpm_fast, known_as="sample_dpm_fast"),
+    Sampler("Restart", restart, "karras", stochastic=True, known_as="restart_sampler"),
 )
 
 
@@ -87,7 +111,7 @@ def noise_levels(sampler: Sampler, way: Way, steps: int) -> Tensor:
     spacing = our_spacing(sampler, steps) if way == "ours" else "host"
     if spacing == "bridge":
         # It ends high enough for the samplers that drop the last level but one.
-        return bridged_sigmas(table, asked - int(sampler.discards), bridge_top_per_step(sampler.name))
+        return bridged_sigmas(table, asked - int(sampler.discards), sampler.traits.bridge_top_per_step)
     if spacing == "trailing":
         levels = trailing_sigmas(table, asked)
     elif sampler.spacing in _RAMPS:
@@ -95,12 +119,15 @@ def noise_levels(sampler: Sampler, way: Way, steps: int) -> Tensor:
     else:
         visited = torch.linspace(len(table) - 1, 0, asked)
         levels = torch.cat([interpolate_log(table, visited), table.new_zeros(1)])
+    if way == "ours" and sampler.traits.own_levels and steps > 2:
+        # Only its ends count, and where its first step, which is not its own, lands.
+        levels[1] = bridge_top(steps, sampler.traits.bridge_top_per_step)
     return torch.cat([levels[:-2], levels[-1:]]) if sampler.discards else levels
 
 
 def our_spacing(sampler: Sampler, steps: int) -> Spacing:
     """What the extension's plan chooses for the sampler over the zero-SNR range."""
-    facts = SamplerFacts(sampler.name, "k-diffusion", steps=steps)
+    facts = SamplerFacts(sampler.name, "k-diffusion", steps=steps, traits=sampler.traits)
     return choose_spacing(Settings(enabled=True), facts, zero=True, warnings=[])
 
 
@@ -108,8 +135,9 @@ def sample(sampler: Sampler, way: Way, steps: int, model: ExactModel, noise: Ten
     """Sample pictures from unit noise `[B, C, H, W]`, which every schedule takes to be its own start."""
     sigmas = noise_levels(sampler, way, steps)
     function, options = sampler.function, _options(sampler, way, steps, sigmas)
-    if way == "ours" and sampler.name in FIRST_ORDER_START:
-        function = first_order_start(function, RESCALED_SIGMAS[-1].item())
+    above = sampler.traits.first_order_steps_above(steps) if way == "ours" else None
+    if above is not None:
+        function = first_order_start(function, RESCALED_SIGMAS[-1].item(), above)
     # The DDIM family works on pictures scaled to unit spread; the others begin at sigma times the noise.
     scaled = sampler.spacing == "leading"
     start, stop = (torch.sqrt(sigmas[index] ** 2 + 1) if scaled else sigmas[index] for index in (0, -1))

@@ -6,17 +6,17 @@ import inspect
 from contextlib import ExitStack
 from typing import Any, Callable
 
-from modules import sd_samplers_common, sd_samplers_lcm, sd_samplers_timesteps, shared
+from modules import sd_samplers_common, shared
 from torch import Tensor
 
-from lib_zsnr.facts import Family
 from lib_zsnr.plan import Plan
-from lib_zsnr.webui import k_family, reached, timesteps_family
+from lib_zsnr.webui import k_family, reached, strength, timesteps_family
 from lib_zsnr.webui.combine import Combine
 from lib_zsnr.webui.denoisers import Recorder, build_denoiser
 from lib_zsnr.webui.errors import ZeroTerminalSNRError
 from lib_zsnr.webui.model import ModelProxy, planned_alphas_cumprod
 from lib_zsnr.webui.overrides import override_method, override_value
+from lib_zsnr.webui.sampler_facts import family_of
 from lib_zsnr.webui.take_over import innermost, take_over
 
 _ENTRIES = ("sample", "sample_img2img")
@@ -26,13 +26,6 @@ _ATTACHED = "zsnr_attached"
 PlanForModel = Callable[[Any], Plan]
 
 
-def family_of(sampler: Any) -> Family:
-    """The family that a sampler object of the host belongs to."""
-    if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
-        return "timesteps"
-    return "lcm" if isinstance(sampler, sd_samplers_lcm.LCMSampler) else "k-diffusion"
-
-
 def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
     """Make the next sampler call follow the plan; an earlier attachment that was never called is replaced."""
 
@@ -40,8 +33,8 @@ def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
         reached.arrived(p)
         bound = inspect.signature(original).bind(p, *args, **kwargs).arguments
         img2img = _img2img_start(p, bound) if "noise" in bound else None
-        if img2img is not None and img2img.steps == 0:
-            return bound["x"]  # strength 0 leaves no steps: the picture as it was
+        if img2img is not None and strength.leaves_all(p, img2img.steps, plan):
+            return bound["x"]  # the picture as it was
         if img2img is None and (bound.get("steps") or p.steps) > 1000 and family_of(sampler) == "timesteps":
             message = f"Zero Terminal SNR: steps is {p.steps}; {sampler.config.name} has 1000 timesteps to visit, "
             raise ZeroTerminalSNRError(message + "allowed are 1 to 1000. No picture was made.")

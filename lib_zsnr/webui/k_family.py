@@ -11,8 +11,8 @@ import torch
 from modules import shared
 from torch import Tensor
 
-from lib_zsnr.core.spacing import bridged_sigmas, trailing_sigmas, trailing_timesteps
-from lib_zsnr.core.terminal import first_order_start
+from lib_zsnr.core.spacing import bridge_top, bridged_sigmas, trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.terminal import euler_step, first_order_start, later
 from lib_zsnr.plan import Plan
 from lib_zsnr.webui.overrides import override_method, override_value
 
@@ -24,8 +24,10 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
         override_method(undo, sampler, "get_sigmas", lambda _: functools.partial(_levels, sampler, plan))
     func = sampler.func
     parameters = inspect.signature(func).parameters
-    if plan.first_order_start:
-        func = first_order_start(func, table[-1].item())
+    if plan.first_order_above is not None and "sigmas" in parameters:
+        func = first_order_start(func, table[-1].item(), plan.first_order_above)
+    elif plan.first_order_above is not None and {"sigma_max", "n"} <= parameters.keys():
+        func = _first_order_jump(func, table, plan.bridge_top_per_step)
     if "restart_list" in parameters and plan.spacing != "host":
         func = _restart(func, plan, table)
     if "sigma_min" in parameters:
@@ -87,6 +89,32 @@ def _restart(func: Callable[..., Tensor], plan: Plan, table: Tensor) -> Callable
         return func(model, x, sigmas=torch.cat([levels, sigmas.new_zeros(1)]), restart_list=restart_list, **kwargs)
 
     return restart
+
+
+def _first_order_jump(
+    func: Callable[..., Tensor], table: Tensor, top_per_step: float | None
+) -> Callable[..., Tensor]:
+    """DPM fast, which divides the whole range evenly: one step goes to where bridge spacing lands, the rest are its own.
+
+    By its own steps from sigma 4519 it comes to the levels that decide brightness with steps too large for them.
+    """
+
+    @functools.wraps(func)
+    def sample(
+        model: Any, x: Tensor, sigma_min: float, sigma_max: float, n: int, extra_args: Any = None,
+        callback: Any = None, **options: Any,
+    ) -> Tensor:  # fmt: skip
+        here, there = table.new_tensor(float(sigma_max)), table.new_tensor(bridge_top(n, top_per_step))
+        if here < table[-1] * (1 - 1e-4) or n < 2:
+            return func(model, x, sigma_min, sigma_max, n, extra_args=extra_args, callback=callback, **options)
+        denoised = model(x, here * x.new_ones([x.shape[0]]), **(extra_args or {}))
+        if callback is not None:
+            callback({"x": x, "i": 0, "sigma": here, "sigma_hat": here, "denoised": denoised})
+        x = euler_step(x, denoised, here, there)
+        more = {"extra_args": extra_args, "callback": later(callback, 1), **options}
+        return func(model, x, sigma_min, there.item(), n - 1, **more)
+
+    return sample
 
 
 def _down_to_the_models_own_end(func: Callable[..., Tensor], sigma_min: Tensor) -> Callable[..., Tensor]:

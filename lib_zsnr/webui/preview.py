@@ -18,15 +18,13 @@ from torch import Tensor
 
 from lib_zsnr.core.schedule import sigmas_from_alphas_cumprod
 from lib_zsnr.core.spacing import interpolate_log, timesteps_from_sigmas, trailing_tail
-from lib_zsnr.facts import Sampler
 from lib_zsnr.plan import Plan, flow_refusal, make_plan
 from lib_zsnr.settings import TITLE, Settings, SettingsError
-from lib_zsnr.spacing_choice import CHOOSE_THEIR_OWN_LEVELS
-from lib_zsnr.webui import attach, k_family
+from lib_zsnr.webui import attach, k_family, sampler_facts
 from lib_zsnr.webui.asked import Asked
 from lib_zsnr.webui.levels import described, nothing
 from lib_zsnr.webui.model import host_option_is_on, read_model
-from lib_zsnr.webui.strength import begins_below
+from lib_zsnr.webui.strength import begins_below, leaves_all
 from lib_zsnr.words import shown, words
 
 # Image-to-image at low strength counts in more steps than it makes. The host's schedule types take up to 0.07 ms for
@@ -67,10 +65,8 @@ def _plan_for(sd_model: Any, settings: Settings, asked: Asked) -> tuple[Plan, An
         sampler = sd_samplers.create_sampler(config.name, sd_model)
     except Exception as error:  # as in sampling: the host refuses some samplers for some models
         raise SettingsError(f"{TITLE}: the WebUI cannot make the sampler {config.name} ({shown(error)}).") from error
-    facts_of_sampler = Sampler(
-        config.name, attach.family_of(sampler), schedule_type, asked.steps, _begins_below(asked)
-    )
-    return make_plan(settings, facts, facts_of_sampler, host_option_is_on()), sampler
+    looked_at = sampler_facts.read(sampler, schedule_type, asked.steps, _begins_below(asked))
+    return make_plan(settings, facts, looked_at, host_option_is_on()), sampler
 
 
 def _begins_below(asked: Asked) -> bool:
@@ -146,9 +142,9 @@ def _visited(sampler: Any, p: SimpleNamespace, plan: Plan | None) -> dict[str, A
     steps, t_enc = p.steps, None
     if p.is_img2img:
         steps, t_enc = sd_samplers_common.setup_img2img_steps(p)
-    if steps == 0:
+    if steps == 0 or (plan is not None and p.is_img2img and leaves_all(p, steps, plan)):
         return nothing(words("makes no step: the picture stays as it is"))
-    if attach.family_of(sampler) == "timesteps":
+    if sampler_facts.family_of(sampler) == "timesteps":
         timesteps = _timesteps(sampler, p, plan, steps, t_enc)
         return described(timesteps, sigmas_from_alphas_cumprod(_at(sampler.model_wrap_cfg.alphas, timesteps)))
     if steps > (_MOST_BY_THE_HOST if plan is None or plan.spacing == "host" else _MOST_BY_OURS):
@@ -156,20 +152,20 @@ def _visited(sampler: Any, p: SimpleNamespace, plan: Plan | None) -> dict[str, A
     sigmas = sampler.get_sigmas(p, steps)
     sigmas = _own_levels(sampler, plan, sigmas if t_enc is None else sigmas[steps - t_enc - 1 :])
     inner = sampler.model_wrap
-    if attach.family_of(sampler) == "lcm":  # its table holds 50 of the levels, and only it knows which
+    if sampler_facts.family_of(sampler) == "lcm":  # its table holds 50 of the levels, and only it knows which
         return described(inner.sigma_to_t(sigmas.to(inner.sigmas), quantize=False), sigmas)
     return described(timesteps_from_sigmas(inner.sigmas, sigmas), sigmas)
 
 
 def _own_levels(sampler: Any, plan: Plan | None, sigmas: Tensor) -> Tensor:
     """The levels without the last 0, of samplers that make others of the given ones too."""
-    table, name = sampler.model_wrap.sigmas, sampler.config.name
-    if name in CHOOSE_THEIR_OWN_LEVELS:
+    table, traits = sampler.model_wrap.sigmas, sampler_facts.traits(sampler)
+    if traits.own_levels:
         # Where they go in between is their own affair, and not known before they run.
         lowest = table[0] if plan is not None and plan.active else sigmas[-2]
         return torch.stack([sigmas[0].to(table), lowest.to(table)])
     again, times = k_family.restart_counts(len(sigmas) - 1)
-    if name != "Restart" or not times:
+    if not traits.restarts or not times:
         return sigmas[:-1]
     if plan is not None and plan.spacing != "host":
         return k_family.restart_levels(plan, table, sigmas)

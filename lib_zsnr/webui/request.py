@@ -14,7 +14,7 @@ from typing import Any
 from modules import sd_models, sd_samplers, shared
 
 from lib_zsnr import plan as planning
-from lib_zsnr.facts import Family, Sampler
+from lib_zsnr.facts import Sampler
 from lib_zsnr.settings import TITLE, Settings, SettingsError, parse
 from lib_zsnr.webui import (
     attach,
@@ -26,6 +26,7 @@ from lib_zsnr.webui import (
     other_rescale,
     prompt_tag,
     reached,
+    sampler_facts,
     strength,
     xyz,
 )
@@ -58,11 +59,9 @@ def _describe(p: Any, args: Sequence[Any]) -> None:
     loaded = sd_models.model_data.sd_model
     settings = settings_of(p, args, loaded)
     if settings.enabled and loaded is not None:
-        config = sd_samplers.find_sampler_config(p.sampler_name)
-        schedule_type, below = p.scheduler or "Automatic", strength.request_begins_below(p)
-        other = other_rescale.at_work(p)
-        sampler = Sampler(config.name, _family(config.name), schedule_type, p.steps, below, other)
-        plan = _plan(settings, loaded, sampler)
+        # One to look at: the request's own is often made after this.
+        sampler = sd_samplers.create_sampler(p.sampler_name, loaded)
+        plan = _plan(settings, loaded, _sampler(p, sampler))
         infotext.write(p, settings, plan)
         reached.expect(p, plan.active)
 
@@ -87,7 +86,7 @@ def _attach(p: Any, args: Sequence[Any]) -> None:
     settings = settings_of(p, args, shared.sd_model)
     if not settings.enabled:
         return
-    plan = _plan(settings, shared.sd_model, _sampler(p))
+    plan = _plan(settings, shared.sd_model, _sampler(p, p.sampler))
     infotext.write(p, settings, plan)
     _tell(p, plan)
     if plan.active:
@@ -128,7 +127,7 @@ def _refiner_plan(p: Any, settings: Settings, sd_model: Any) -> planning.Plan:
     try:
         facts = model.read_model(sd_model)
         wanted = planning.settings_for_refiner(settings, facts.traits)
-        plan = planning.make_plan(wanted, facts, _sampler(p))
+        plan = planning.make_plan(wanted, facts, _sampler(p, p.sampler))
         infotext.write_refiner(p, plan)
         _tell(p, plan)
     except SettingsError as error:
@@ -138,19 +137,11 @@ def _refiner_plan(p: Any, settings: Settings, sd_model: Any) -> planning.Plan:
     return plan
 
 
-def _sampler(p: Any) -> Sampler:
+def _sampler(p: Any, sampler: Any) -> Sampler:
     scheduler = (getattr(p, "hr_scheduler", None) if p.is_hr_pass else None) or p.scheduler or "Automatic"
     steps = (p.hr_second_pass_steps if p.is_hr_pass else 0) or p.steps
-    below = strength.request_begins_below(p)
-    other = other_rescale.at_work(p)
-    return Sampler(p.sampler.config.name, attach.family_of(p.sampler), scheduler, steps, below, other)
-
-
-def _family(name: str) -> Family:
-    """The family by name, before the sampler object exists."""
-    if name in {"DDIM", "DDIM CFG++", "PLMS", "UniPC"}:
-        return "timesteps"
-    return "lcm" if name == "LCM" else "k-diffusion"
+    below, other = strength.request_begins_below(p), other_rescale.at_work(p)
+    return sampler_facts.read(sampler, scheduler, steps, below, other)
 
 
 def _tell(p: Any, plan: planning.Plan) -> None:

@@ -1,4 +1,4 @@
-"""Where image-to-image begins: at the top of the schedule, or part of the way down."""
+"""Where image-to-image begins: at the top of the schedule, part of the way down, or nowhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from modules import sd_samplers_common
 from modules.processing import StableDiffusionProcessingImg2Img
+
+from lib_zsnr.plan import Plan
 
 
 def begins_below(p: Any, steps: int | None = None) -> bool:
@@ -22,3 +24,12 @@ def request_begins_below(p: Any) -> bool:
     if p.is_hr_pass:
         return begins_below(p, p.hr_second_pass_steps or p.steps)
     return isinstance(p, StableDiffusionProcessingImg2Img) and begins_below(p)
+
+
+def leaves_all(p: Any, steps: int, plan: Plan) -> bool:
+    """Whether the strength is so low that the picture stays as it is.
+
+    At strength 0 the host makes one call all the same, at the lowest of its levels (sigma 0.03), and fails with DPM
+    fast and DPM adaptive. Trailing's lowest is higher (0.23 with 20 steps), and would be seen.
+    """
+    return steps == 0 or (plan.own_schedule and p.denoising_strength == 0)

@@ -12,8 +12,9 @@ from modules import shared
 from torch import Tensor
 
 from lib_zsnr.core.prediction import add_noise, x0_from_epsilon
-from lib_zsnr.core.spacing import trailing_tail, trailing_timesteps
-from lib_zsnr.core.terminal import one_later
+from lib_zsnr.core.schedule import sigmas_from_alphas_cumprod
+from lib_zsnr.core.spacing import interpolate_log, trailing_tail, trailing_timesteps
+from lib_zsnr.core.terminal import later, steps_above
 from lib_zsnr.plan import Plan
 from lib_zsnr.webui import unipc
 from lib_zsnr.webui.combine import Combine
@@ -41,10 +42,13 @@ def install(
     if plan.trailing:
         override_method(undo, sampler, "get_timesteps", lambda _: functools.partial(_loop_timesteps, sampler))
     func = found = sampler.func
-    if plan.trailing and unipc.is_unipc(func):
+    on_our_list = unipc.is_unipc(func) and (plan.trailing or plan.first_order_above is not None)
+    if on_our_list:
         func = unipc.on_timesteps(func, alphas_cumprod)
-    elif plan.first_order_start:
-        func = _first_order_start(func, alphas_cumprod)
+    if plan.first_order_above is not None:
+        func = _first_order_start(func, alphas_cumprod, plan.first_order_above)
+    if on_our_list and not plan.trailing:
+        func = unipc.on_its_own_grid(func, alphas_cumprod)
     if img2img is not None:
         func = _noised_here(func, plan, alphas_cumprod, img2img)
     if func is not found:
@@ -102,21 +106,28 @@ def _extra_noise(x: Tensor, start: Img2Img, alphas_cumprod: Tensor) -> Tensor | 
     return start.noise * amount * alphas_cumprod.sqrt() if amount > 0 else 0.0
 
 
-def _first_order_start(func: Callable[..., Tensor], alphas_cumprod: Tensor) -> Callable[..., Tensor]:
-    """PLMS with a DDIM step out of the terminal level; core/terminal.py says why."""
+def _first_order_start(func: Callable[..., Tensor], alphas_cumprod: Tensor, above: float) -> Callable[..., Tensor]:
+    """PLMS and UniPC with a DDIM step out of the terminal level, and down to `above`; core/terminal.py says why."""
 
     @functools.wraps(func)
     def sample(model: Any, x: Tensor, timesteps: Tensor, **kwargs: Any) -> Tensor:
-        if len(timesteps) < 2 or int(timesteps[-1]) != len(alphas_cumprod) - 1:
+        if len(timesteps) < 2 or round(float(timesteps[-1])) != len(alphas_cumprod) - 1:
             return func(model, x, timesteps=timesteps, **kwargs)
-        here, there = alphas_cumprod[timesteps[-1]], alphas_cumprod[timesteps[-2]]
-        epsilon = model(x, timesteps[-1].item() * x.new_ones([x.shape[0]]), **(kwargs.get("extra_args") or {}))
-        x0 = x0_from_epsilon(x, epsilon, here)
+        levels = interpolate_log(alphas_cumprod, timesteps)
         callback = kwargs.pop("callback", None)
-        if callback is not None:
-            callback({"x": x, "i": 0, "sigma": 0, "sigma_hat": 0, "denoised": x0})
-        x = add_noise(x0, epsilon, there)
-        return func(model, x, timesteps=timesteps[:-1], callback=one_later(callback), **kwargs)
+        # The list rises; its first entry is the last step's target.
+        taken = steps_above(sigmas_from_alphas_cumprod(levels).flip(0), above)
+        for i in range(taken):
+            here, there = levels[-1 - i], levels[-2 - i]
+            times = timesteps[-1 - i].item() * x.new_ones([x.shape[0]])
+            epsilon = model(x, times, **(kwargs.get("extra_args") or {}))
+            x0 = x0_from_epsilon(x, epsilon, here)
+            if callback is not None:
+                callback({"x": x, "i": i, "sigma": 0, "sigma_hat": 0, "denoised": x0})
+            x = add_noise(x0, epsilon, there)
+        if taken == len(timesteps) - 1:
+            return x
+        return func(model, x, timesteps=timesteps[:-taken], callback=later(callback, taken), **kwargs)
 
     return sample
 

@@ -1,4 +1,8 @@
-"""UniPC on given timesteps: the host's version makes its own evenly spaced grid and never looks at the list."""
+"""UniPC on given timesteps: the host's version makes its own grid and never looks at the list.
+
+Its corrector works across the terminal jump, and paints black as white there: the way out of it is a DDIM step, after
+which UniPC begins anew (timesteps_family).
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,8 @@ def on_timesteps(func: Callable[..., Tensor], alphas_cumprod: Tensor) -> Callabl
         model: Any, x: Tensor, timesteps: Tensor, extra_args: Any = None, callback: Any = None, **_: Any
     ) -> Tensor:
         steps = len(timesteps) - 1
+        if steps == 0:
+            return x
         total = len(alphas_cumprod)
         # UniPC's time runs from 1/total (timestep 0) to 1 (the last one).
         times = (timesteps.flip(0).to(torch.float32) + 1) / total
@@ -50,5 +56,19 @@ def on_timesteps(func: Callable[..., Tensor], alphas_cumprod: Tensor) -> Callabl
             order=min(opts.uni_pc_order, steps),
             lower_order_final=opts.uni_pc_lower_order_final,
         )
+
+    return sample
+
+
+def on_its_own_grid(func: Callable[..., Tensor], alphas_cumprod: Tensor) -> Callable[..., Tensor]:
+    """A function that takes timesteps, given those of the grid that the host's UniPC would make of its list."""
+
+    @functools.wraps(func)
+    def sample(model: Any, x: Tensor, timesteps: Tensor, is_img2img: bool = False, **kwargs: Any) -> Tensor:
+        schedule, total = uni_pc.NoiseScheduleVP("discrete", alphas_cumprod=alphas_cumprod), len(alphas_cumprod)
+        solver = uni_pc.UniPC(model, schedule)
+        top = float(timesteps[-1] + 1) / total if is_img2img else schedule.T
+        times = solver.get_time_steps(shared.opts.uni_pc_skip_type, top, 1 / total, len(timesteps), x.device)
+        return func(model, x, timesteps=(times * total - 1).flip(0), **kwargs)
 
     return sample

@@ -9,6 +9,7 @@ import pytest
 from lib_zsnr.core.checkpoint import Traits
 from lib_zsnr.facts import Model, Sampler
 from lib_zsnr.plan import Plan, make_plan, settings_for_refiner
+from lib_zsnr.samplers import TERMINAL, UNKNOWN_WITH_OWN_LEVELS, traits_of
 from lib_zsnr.settings import Settings, SettingsError
 
 V_ZSNR = Traits(
@@ -19,7 +20,17 @@ V_ZSNR = Traits(
 )
 V_ONLY = Traits(prediction="v", prediction_evidence="marker tensor v_pred")
 UNKNOWN = Traits()
-EULER = Sampler("Euler", "k-diffusion")
+
+
+def known(name: str, function: str, schedule_type: str = "Automatic", steps: int = 40) -> Sampler:
+    """A sampler of the WebUI, by its label and its function; with steps enough for every one of them."""
+    family = "k-diffusion" if function.startswith(("sample_", "restart")) else "timesteps"
+    traits = traits_of(function)
+    assert traits is not None
+    return Sampler(name, family, schedule_type, steps, traits=traits)  # type: ignore[arg-type]
+
+
+EULER = known("Euler", "sample_euler")
 
 
 def plan(settings: Settings, traits: Traits = V_ZSNR, sampler: Sampler = EULER, **model: object) -> Plan:
@@ -81,23 +92,49 @@ def test_every_choice_is_used_as_asked_or_named_in_a_warning():
 
 
 def test_a_replaced_schedule_type_is_named():
-    made = plan(Settings(enabled=True), sampler=Sampler("DPM++ 2M", "k-diffusion", "Karras"))
+    made = plan(Settings(enabled=True), sampler=known("DPM++ 2M", "sample_dpmpp_2m", "Karras"))
     assert made.trailing
     assert any("Karras" in warning for warning in made.warnings)
 
 
-@pytest.mark.parametrize("name", ["DPM fast", "DPM adaptive"])
-def test_samplers_without_a_schedule_say_so(name: str):
-    made = plan(Settings(enabled=True), sampler=Sampler(name, "k-diffusion"))
+@pytest.mark.parametrize(("name", "function"), [("DPM fast", "sample_dpm_fast"), ("DPM adaptive", "sample_dpm_adaptive")])
+def test_samplers_without_a_schedule_say_so(name: str, function: str):
+    made = plan(Settings(enabled=True), sampler=known(name, function))
     assert not made.trailing
     assert any(name in warning for warning in made.warnings)
 
 
-@pytest.mark.parametrize("name", ["Heun", "DPM2", "DPM2 a", "Restart", "PLMS"])
-def test_second_order_samplers_leave_the_terminal_level_first_order(name: str):
-    family = "timesteps" if name == "PLMS" else "k-diffusion"
-    assert plan(Settings(enabled=True), sampler=Sampler(name, family)).first_order_start  # type: ignore[arg-type]
-    assert not plan(Settings(enabled=True), UNKNOWN, Sampler(name, family)).first_order_start  # type: ignore[arg-type]
+@pytest.mark.parametrize("function", ["sample_heun", "sample_dpm_2", "sample_dpm_2_ancestral", "restart_sampler", "unipc"])
+def test_second_order_samplers_leave_the_terminal_level_first_order(function: str):
+    """Whatever they are called."""
+    for name in ("Heun", "Heun_dynthres1", "Euler"):
+        assert plan(Settings(enabled=True), sampler=known(name, function)).first_order_above == TERMINAL
+        assert plan(Settings(enabled=True), UNKNOWN, known(name, function)).first_order_above is None
+
+
+def test_plms_goes_on_first_order_while_its_steps_are_large():
+    assert plan(Settings(enabled=True), sampler=known("PLMS", "plms", steps=20)).first_order_above == 2
+    assert plan(Settings(enabled=True), sampler=known("PLMS", "plms", steps=30)).first_order_above == TERMINAL
+
+
+def test_an_unknown_sampler_gets_the_safe_treatment_and_a_word_where_that_changes_something():
+    strange = Sampler("Strange", "k-diffusion")
+    made = plan(Settings(enabled=True), sampler=strange)
+    assert made.first_order_above == TERMINAL
+    assert any("Strange" in warning for warning in made.warnings)
+    assert plan(Settings(enabled=True), UNKNOWN, strange).warnings == ()
+    below = Sampler("Strange", "k-diffusion", begins_below=True)
+    assert plan(Settings(enabled=True), sampler=below).warnings == ()
+    own = Sampler("Strange", "k-diffusion", traits=UNKNOWN_WITH_OWN_LEVELS)
+    made = plan(Settings(enabled=True), sampler=own)
+    assert made.spacing == "host"
+    assert any("does not know" in warning for warning in made.warnings)
+
+
+def test_too_few_steps_for_full_black_and_white_are_named_before_the_picture_is_made():
+    few = known("DPM fast", "sample_dpm_fast", steps=10)
+    assert any("needs about" in warning for warning in plan(Settings(enabled=True), sampler=few).warnings)
+    assert not any("needs about" in warning for warning in plan(Settings(enabled=True), UNKNOWN, few).warnings)
 
 
 def test_what_cannot_be_sampled_is_refused_in_words():
@@ -140,7 +177,7 @@ def test_the_space_of_the_rescale(space: str, traits: Traits, expected: str):
 
 
 def test_a_picked_schedule_type_is_kept_where_the_settings_say_so():
-    karras = Sampler("DPM++ 2M", "k-diffusion", "Karras")
+    karras = known("DPM++ 2M", "sample_dpmpp_2m", "Karras")
     kept = plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=karras)
     assert (kept.trailing, kept.warnings) == (False, ())
     assert plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=EULER).trailing
@@ -158,7 +195,7 @@ def test_a_preset_decides_instead_of_the_file():
 )
 def test_euler_a_with_few_steps_gets_the_bridge(steps: int, policy: str, spacing: str):
     asked = Settings(enabled=True, schedule_type_policy=policy)  # type: ignore[arg-type]
-    made = plan(asked, sampler=Sampler("Euler a", "k-diffusion", steps=steps))
+    made = plan(asked, sampler=known("Euler a", "sample_euler_ancestral", steps=steps))
     assert made.spacing == spacing
     assert bool(made.warnings) == (spacing == "bridge")
-    assert plan(asked, UNKNOWN, Sampler("Euler a", "k-diffusion", steps=steps)).spacing == "trailing"
+    assert plan(asked, UNKNOWN, known("Euler a", "sample_euler_ancestral", steps=steps)).spacing == "trailing"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lib_zsnr.core import schedule, spacing
-from lib_zsnr.core.terminal import euler_step, first_order_start, one_later
+from lib_zsnr.core.terminal import euler_step, first_order_start, later, steps_above
 
 sampling = pytest.importorskip("k_diffusion.sampling")
 
@@ -71,4 +71,22 @@ def test_no_precision_is_lost_at_4519(x):
 
 
 def test_no_callback_stays_no_callback():
-    assert one_later(None) is None
+    assert later(None, 1) is None
+
+
+@pytest.mark.parametrize("steps", [2, 3, 6, 10, 20, 50])
+@pytest.mark.parametrize("above", [0.0, 2.0, 8.0, 1e6])
+def test_the_steps_that_begin_above_are_eulers_and_at_least_one_is_left(x, steps, above):
+    """Euler down to the level, then Heun: written out, for every place where the change can be."""
+    levels, told = spacing.trailing_sigmas(SIGMAS, steps), []
+    ours = first_order_start(sampling.sample_heun, TERMINAL, above)(
+        model, x, levels, callback=lambda info: told.append(info["i"]), disable=True
+    )
+    first = max(1, sum(level > above for level in levels[:-1].tolist()))
+    first = steps if first >= steps - 1 else first  # a single last step, into 0, is Euler's in every solver
+    assert steps_above(levels, above) == first
+    for here, there in zip(levels[:first], levels[1 : first + 1]):
+        x = euler_step(x, model(x, here.expand(2)), here, there)
+    expected = sampling.sample_heun(model, x, levels[first:], disable=True)  # with one level left, x itself
+    torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-4)
+    assert told == list(range(steps))

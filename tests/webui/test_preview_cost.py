@@ -12,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_zsnr.core.spacing import interpolate_log, timesteps_from_sigmas
 from lib_zsnr.settings import FIELDS
-from lib_zsnr.spacing_choice import CHOOSE_THEIR_OWN_LEVELS
 from tests.shared_cases import SIGMAS
 from tests.webui import host_double  # noqa: F401 - makes the next line find the double
 
@@ -134,7 +133,7 @@ def test_no_schedule_type_costs_more(look, scheduler, policy, steps):
 def test_no_sampler_costs_more(look, sampler, steps, bridge):
     values = [True, False, True, True, True, 0.7, bridge]
     view = look(values if sampler != "LCM" else ON, sampling=sampler, steps=steps)
-    own_levels = sampler in CHOOSE_THEIR_OWN_LEVELS
+    own_levels = sampler in ("DPM fast", "DPM adaptive")
     assert bool(view.levels["ours"]["timesteps"]) == (steps == 1 or not own_levels)
 
 

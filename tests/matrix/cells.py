@@ -1,0 +1,142 @@
+"""The cells: what is measured, how, and how a cell is judged."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tests.matrix.trained import TrainedHost, brightness
+
+STORED = Path(__file__).parents[2] / "docs" / "matrix.csv"
+BLACK, WHITE = "solid black background", "solid white background"
+SEED, PICTURES = 1, 2
+STEPS = (6, 8, 10, 15, 20, 30)
+GUIDANCE = tuple((cfg, phi) for cfg, phi in itertools.product((1.0, 5.0, 7.5, 10.0), (0.0, 0.7)) if cfg > 1 or phi == 0)
+"""CFG scale and phi. At a CFG scale of 1 there is nothing to rescale."""
+FUNCTIONS = {
+    "Euler": "sample_euler",
+    "Euler a": "sample_euler_ancestral",
+    "LMS": "sample_lms",
+    "Heun": "sample_heun",
+    "DPM2": "sample_dpm_2",
+    "DPM2 a": "sample_dpm_2_ancestral",
+    "DPM++ 2M": "sample_dpmpp_2m",
+    "DPM++ 2S a": "sample_dpmpp_2s_ancestral",
+    "DPM++ SDE": "sample_dpmpp_sde",
+    "DPM++ 2M SDE": "sample_dpmpp_2m_sde",
+    "DPM++ 2M SDE Heun": "sample_dpmpp_2m_sde",
+    "DPM++ 3M SDE": "sample_dpmpp_3m_sde",
+    "DPM fast": "sample_dpm_fast",
+    "DPM adaptive": "sample_dpm_adaptive",
+    "Restart": "restart_sampler",
+    "DDIM": "ddim",
+    "DDIM CFG++": "ddim_cfgpp",
+    "PLMS": "plms",
+    "UniPC": "unipc",
+}
+"""All of the WebUI's but LCM, which refuses v models, with the functions that they run."""
+SAMPLERS = tuple(FUNCTIONS)
+COUNTS_ITS_OWN_STEPS, COUNTED_AS = "DPM adaptive", 20
+"""The sampler that makes as many steps as it likes: it is measured once."""
+NEAR = 0.05
+"""How near to the converged picture a brightness has to be."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the table: mean brightnesses of PICTURES pictures each, 0 to 1.
+
+    black, white: with the extension; off_...: without it; converged_...: by 200 steps of the same guidance.
+    """
+
+    sampler: str
+    steps: int
+    cfg: float
+    phi: float
+    black: float
+    white: float
+    off_black: float
+    off_white: float
+    converged_black: float
+    converged_white: float
+
+    @property
+    def key(self) -> tuple[str, int, float, float]:
+        """Which cell it is."""
+        return self.sampler, self.steps, self.cfg, self.phi
+
+    @property
+    def error(self) -> float:
+        """How far the worse of the two is from the converged picture."""
+        return max(abs(self.black - self.converged_black), abs(self.white - self.converged_white))
+
+    @property
+    def error_off(self) -> float:
+        """The same without the extension."""
+        return max(abs(self.off_black - self.converged_black), abs(self.off_white - self.converged_white))
+
+
+class Measuring:
+    """Measures cells; what several of them are compared with is sampled once."""
+
+    def __init__(self, host: TrainedHost):
+        self.host = host
+        self._kept: dict[tuple[Any, ...], tuple[float, float]] = {}
+
+    def cell(self, sampler: str, steps: int, cfg: float, phi: float) -> Cell:
+        """One cell."""
+        ours = _means(self._request(sampler, steps, cfg, {"enabled": True, "cfg_rescale": phi}))
+        off = self._once(sampler, steps, cfg, [False])
+        return Cell(sampler, steps, cfg, phi, *ours, *off, *self._converged(sampler, cfg, phi))
+
+    def _converged(self, sampler: str, cfg: float, phi: float) -> tuple[float, float]:
+        if sampler == "DDIM CFG++":  # its guidance is another one
+            return self._once(sampler, 200, cfg, {"enabled": True, "cfg_rescale": phi})
+        zsnr = {"enabled": True, "trailing": False, "cfg_rescale": phi}
+        return self._once("DPM++ 2M", 200, cfg, zsnr, scheduler="Exponential")
+
+    def _once(self, sampler: str, steps: int, cfg: float, zsnr: Any, **more: Any) -> tuple[float, float]:
+        key = (sampler, steps, cfg, str(zsnr))
+        if key not in self._kept:
+            self._kept[key] = _means(self._request(sampler, steps, cfg, zsnr, **more))
+        return self._kept[key]
+
+    def _request(self, sampler: str, steps: int, cfg: float, zsnr: Any, **more: Any) -> Any:
+        prompts = [BLACK] * PICTURES + [WHITE] * PICTURES
+        body = {"seed": SEED, "sampler_name": sampler, "steps": steps, "cfg_scale": cfg, "zsnr": zsnr, **more}
+        return self.host.request(prompts, **body)
+
+
+def _means(result: Any) -> tuple[float, float]:
+    levels = brightness(result)
+    return round(float(levels[:PICTURES].mean()), 4), round(float(levels[PICTURES:].mean()), 4)
+
+
+def wanted(samplers: Iterable[str] = SAMPLERS, steps: Iterable[int] = STEPS) -> Iterator[tuple[Any, ...]]:
+    """The keys of all cells of some samplers and numbers of steps."""
+    for sampler, count in itertools.product(samplers, steps):
+        if sampler != COUNTS_ITS_OWN_STEPS or count == COUNTED_AS:
+            yield from ((sampler, count, cfg, phi) for cfg, phi in GUIDANCE)
+
+
+def write(cells: Iterable[Cell], path: Path = STORED) -> None:
+    """Write the table."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in fields(Cell))
+        writer.writerows(astuple(cell) for cell in cells)
+
+
+def read(path: Path = STORED) -> list[Cell]:
+    """The stored table."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [_cell(row) for row in csv.DictReader(file)]
+
+
+def _cell(row: dict[str, str]) -> Cell:
+    numbers = {name: float(value) for name, value in row.items() if name not in ("sampler", "steps")}
+    return Cell(row["sampler"], int(row["steps"]), **numbers)

@@ -1,0 +1,25 @@
+"""The tables of docs/evidence.md from the stored cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.matrix.cells import NEAR, SAMPLERS, STEPS, Cell
+
+
+def tables(found: Sequence[Cell]) -> str:
+    """The worst error under guidance by sampler and steps, ours and without the extension; in bold beyond NEAR."""
+    guided = [cell for cell in found if cell.cfg > 1]
+    head = f"| sampler | {' | '.join(f'{steps} steps' for steps in STEPS)} |"
+    lines = [head, "|---" * (len(STEPS) + 1) + "|"]
+    for sampler in SAMPLERS:
+        entries = [_entry([cell for cell in guided if (cell.sampler, cell.steps) == (sampler, steps)]) for steps in STEPS]
+        lines.append(f"| {sampler} | {' | '.join(entries)} |")
+    return "\n".join(lines)
+
+
+def _entry(cells: Sequence[Cell]) -> str:
+    if not cells:
+        return "-"
+    ours, off = max(cell.error for cell in cells), max(cell.error_off for cell in cells)
+    return f"{f'{ours:.2f}' if ours <= NEAR else f'**{ours:.2f}**'} / {off:.2f}"
