@@ -15,6 +15,7 @@ if str(_ROOT) not in sys.path:
     sys.path.insert(0, str(_ROOT))
 
 from tests.browser import browser  # noqa: E402
+from lib_zsnr.demo.pair import convert  # noqa: E402
 from tests.live import tiny_checkpoints  # noqa: E402
 from tests.live.driver import LiveDriver  # noqa: E402
 from tests.live.server import Server, find_webui  # noqa: E402
@@ -83,6 +84,28 @@ def plain_driver(plain_webui: Server) -> Iterator[LiveDriver]:
     live = LiveDriver(plain_webui.url, plain_webui.log)
     yield live
     live.close()
+
+
+@pytest.fixture(scope="session")
+def pair_folder(tmp_path_factory: pytest.TempPathFactory, checkpoint_folder: Path) -> Path:
+    """Both checkpoints of the trained pair as the converter writes them."""
+    made = tmp_path_factory.mktemp("pair")
+    convert.write_webui(made)
+    for name in tiny_checkpoints.DEFAULT_CONFIGS.values():
+        (made / f"{name}.yaml").symlink_to(checkpoint_folder / f"{name}.yaml")
+    return made
+
+
+@pytest.fixture(scope="session")
+def pair(
+    host: tuple[Path, Path], pair_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveDriver]:
+    """A WebUI with the trained pair."""
+    settings = {"sd_model_checkpoint": "flawed.safetensors"}
+    with Server(*host, pair_folder, tmp_path_factory.mktemp("pair-webui"), settings=settings) as server:
+        live = LiveDriver(server.url, server.log)
+        yield live
+        live.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,34 +11,13 @@ import torch
 from lib_zsnr.demo.ablation import cells, rows, tables
 from lib_zsnr.demo.ablation.rows import Row
 from lib_zsnr.demo.pair import convert, sample, scenes
-from tests.live import tiny_checkpoints
 from tests.live.driver import LiveDriver
-from tests.live.server import Server
 
 BLACK, WHITE, OPEN = "solid black background", "solid white background", "solid background"
 ON = {"enabled": True}
 PICTURES = 16
 TABLE = Path(__file__).parents[2] / "docs/ablation/ablation.json"
 COMMON = {"width": 128, "height": 128, "cfg_scale": 7.5, "batch_size": PICTURES, "seed": 1, "steps": 25}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, checkpoint_folder) -> Path:
-    """Both checkpoints as the converter writes them."""
-    made = tmp_path_factory.mktemp("pair")
-    convert.write_webui(made)
-    for name in tiny_checkpoints.DEFAULT_CONFIGS.values():
-        (made / f"{name}.yaml").symlink_to(checkpoint_folder / f"{name}.yaml")
-    return made
-
-
-@pytest.fixture(scope="module")
-def pair(host, folder, tmp_path_factory) -> Iterator[LiveDriver]:
-    settings = {"sd_model_checkpoint": "flawed.safetensors"}
-    with Server(*host, folder, tmp_path_factory.mktemp("pair-webui"), settings=settings) as server:
-        driver = LiveDriver(server.url, server.log)
-        yield driver
-        driver.close()
 
 
 def pictures(pair: LiveDriver, model: str, prompt: str, **more) -> np.ndarray:
@@ -112,12 +90,12 @@ def test_an_open_caption_is_spread_like_the_data_only_with_the_extension(pair):
     [(row, sampler) for row in rows.ROWS if row.model in convert.STORED for sampler in row.samplers],
     ids=lambda part: part.name if isinstance(part, Row) else part,
 )
-def test_every_row_of_the_ablation_is_sampled_as_the_webui_does(pair, folder, row, sampler):
+def test_every_row_of_the_ablation_is_sampled_as_the_webui_does(pair, pair_folder, row, sampler):
     prompt, seed, count, steps = "a red ball on a grey floor", 40, 2, 10
     found = pictures(
         pair, row.model, prompt, seed=seed, batch_size=count, steps=steps, sampler_name=sampler, **asked(row)
     )
-    model = sample.load(row.model, folder / "clip")
+    model = sample.load(row.model, pair_folder / "clip")
     latents = sample.sample(model, [prompt] * count, row.options(sampler), steps, rows.CFG, row.phi, seed)
     wanted = (latents.clamp(-1, 1) + 1) * 127.5
     # The two rows that are nearest to each other, flawed by Euler with and without trailing, differ by 0.97.
@@ -147,13 +125,13 @@ def test_the_numbers_are_those_of_the_stored_table(pair, row, sampler, steps, pa
 
 
 @pytest.mark.parametrize("steps", [10, 20, 25, 50])
-def test_diffusers_makes_the_same_picture(pair, folder, steps):
+def test_diffusers_makes_the_same_picture(pair, pair_folder, steps):
     """DDIMScheduler with rescale_betas_zero_snr and trailing, guidance_rescale 0.7, from the same start noise."""
     prompt = "a red ball on a grey floor"
-    pipeline = convert.pipeline("fixed", folder / "clip")
+    pipeline = convert.pipeline("fixed", pair_folder / "clip")
     pipeline.set_progress_bar_config(disable=True)
     # As the WebUI has them: the weights of the file, which are of half precision.
-    halved = convert.checkpoint("fixed", folder / "clip")
+    halved = convert.checkpoint("fixed", pair_folder / "clip")
     assert all(tensor.dtype == torch.float16 for name, tensor in halved.items() if name.startswith("model."))
     noise = torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(5))[None]
     theirs = pipeline(
