@@ -49,9 +49,12 @@ def choose_zero_terminal_snr(settings: Settings, model: Model, prediction: Predi
         return settings.zero_terminal_snr
     zero = bool(traits.zero_terminal_snr)
     if zero and prediction == "epsilon":
+        # Measured (docs/evidence.md): such a model's pictures are as good by the normal schedule as by its own from
+        # the same highest sigma, and broken by its own from the terminal level.
         text = (
-            "The file says zero terminal SNR ({evidence}), but the model predicts epsilon, which cannot be sampled "
-            "there; the normal schedule was used."
+            "The file says zero terminal SNR ({evidence}), but the model predicts epsilon: from pure noise its error "
+            "would count 4519-fold and break the picture, even in a model trained so. The normal schedule was used. "
+            'If it predicts v after all, untick "Follow the checkpoint" and tick v-prediction.'
         )
         warnings.append(words(text, evidence=traits.zero_terminal_snr_evidence))
         zero = False
@@ -71,8 +74,8 @@ def _warn_of_choice(settings: Settings, model: Model, prediction: Prediction, wa
     traits, chosen = model.traits, settings.zero_terminal_snr
     if chosen and prediction == "epsilon":
         text = (
-            "Zero terminal SNR with an epsilon model multiplies the model's error by 4519: expect a broken picture. "
-            "Switch the zero-terminal-SNR schedule off, or use a v-prediction model."
+            "From pure noise an epsilon model's error counts 4519-fold, even in a model trained so: expect a broken "
+            "picture. Switch the zero-terminal-SNR schedule off, or use a v-prediction model."
         )
         warnings.append(words(text))
     elif traits.zero_terminal_snr is not None and traits.zero_terminal_snr != chosen:

@@ -71,6 +71,7 @@ class Driver(Protocol):
         """Names to send in `override_settings.sd_model_checkpoint`, by role.
 
         Roles: "epsilon" (SD 1, nothing marked), "v_zsnr" (SD 1, tensors v_pred and ztsnr),
+        "epsilon_ztsnr" (SD 1, tensor ztsnr alone),
         "v_metadata" (SD 1, marked v and zero SNR by metadata), and on the real WebUI "sdxl_v_zsnr".
         "same_config_a" (epsilon) and "same_config_b" (v, zero SNR by tensors) share one model object.
         """

@@ -241,6 +241,15 @@ class SharedCases:
         assert result.levels[0] == pytest.approx(14.61, rel=1e-2)
         assert "ZSNR v-prediction: False" in result.infotext
 
+    def test_an_epsilon_model_marked_zero_snr_keeps_the_normal_schedule_unless_forced(self, driver: Driver):
+        followed = made(driver.txt2img(**on(driver, "epsilon_ztsnr", steps=5)))
+        assert followed.levels[0] == pytest.approx(14.61, rel=1e-2)
+        assert "The normal schedule was used" in followed.infotext
+        forced = {"enabled": True, "follow_checkpoint": False, "zero_terminal_snr": True}
+        result = made(driver.txt2img(**{**on(driver, "epsilon_ztsnr", steps=5), "zsnr": forced}))
+        assert result.levels[0] == pytest.approx(SIGMAS[999], rel=1e-3)
+        assert "even in a model trained so: expect a broken picture" in result.infotext
+
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])
     def test_off_leaves_nothing_behind(self, driver: Driver, sampler: str):
         request = on(driver, steps=4, sampler_name=sampler)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lib_zsnr.demo.ablation import __main__ as command
-from lib_zsnr.demo.ablation import cells, estimates, held_out, leak, reference, rows, tables
+from lib_zsnr.demo.ablation import cells, epsilon, estimates, held_out, leak, reference, rows, tables
 from lib_zsnr.demo.ablation.estimates import Number
 from lib_zsnr.demo.pair import sample, scenes, unet
 
@@ -186,6 +186,31 @@ def test_only_the_flawed_model_reads_the_noise(tmp_path: Path):
     found = {name: leak.leak(sample.load(name, tmp_path / "clip"), 64) for name in ("flawed", "fixed")}
     assert 0.5 < found["flawed"].value < leak.bounds(torch.ones(1))[1]
     assert found["fixed"].value < 0.1
+
+
+def test_an_epsilon_model_breaks_from_pure_noise_and_not_from_the_usual_top(tmp_path: Path):
+    """What the warning of a plan says, by every spacing from the terminal level; the latents' own rms is about 1."""
+    model = sample.load("flawed", tmp_path / "clip")
+
+    def rms(options: sample.Options) -> float:
+        found = sample.sample_latents(model, [cells.BLACK, cells.WHITE], options, 5, 7.5, 0.7, 0)
+        return float(found.square().mean().sqrt())
+
+    for spacing in ("trailing", "bridge", "karras"):
+        assert rms(sample.Options("DPM++ 2M", True, spacing)) > 30
+    assert rms(sample.Options("DPM++ 2M", False, "trailing")) < 2
+    top = epsilon.from_the_usual_top(5)
+    assert top[0] == pytest.approx(sample.NORMAL_SIGMAS[-1].item(), rel=0.05)
+    assert set(top.tolist()) <= {*sample.ZERO_SNR_SIGMAS.tolist(), 0.0}
+    assert rms(sample.Options("DPM++ 2M", True, sigmas=top)) < 2
+
+
+def test_an_error_in_the_noise_counts_more_the_less_signal_there_is(tmp_path: Path):
+    found = [whole for whole, _ in epsilon.errors(sample.load("flawed", tmp_path / "clip"))]
+    sigmas = [sample.ZERO_SNR_SIGMAS[timestep].item() for timestep in epsilon.TIMESTEPS]
+    clean = [error * sigma for error, sigma in zip(found, sigmas)]
+    assert clean == sorted(clean, reverse=True)
+    assert clean[0] > 100  # of the data's own 1
 
 
 def test_the_command_goes_on_compares_and_knows_a_smaller_run_again(tmp_path: Path, monkeypatch, capsys):

@@ -312,7 +312,16 @@ class TestTraining:
             torch.testing.assert_close(alpha.sqrt() * x - (1 - alpha).sqrt() * target, clean, rtol=0, atol=1e-5)
         else:
             torch.testing.assert_close(alpha.sqrt() * clean + (1 - alpha).sqrt() * target, x, rtol=0, atol=1e-5)
-            assert alpha.min() > 0.004
+            assert scheduler.alphas_cumprod[-1] == (0 if name == "zsnr_epsilon" else pytest.approx(0.00466, rel=1e-2))
+
+    def test_epsilon_on_the_rescaled_schedule_begins_with_the_ordinary_model(
+        self, tmp_path: Path, small: Autoencoder, monkeypatch
+    ):
+        monkeypatch.setattr(train, "PICTURES", 8)
+        monkeypatch.setattr(train, "_RATE", 0.0)
+        unet.save_half(small.state_dict(), tmp_path / "autoencoder.safetensors")
+        begun = load_file(train.train("zsnr_epsilon", tmp_path, 1, 0, torch.device("cpu")))
+        same(begun, load_file(unet.WEIGHTS / "flawed.safetensors"))
 
     def test_a_run_that_was_cut_off_ends_as_one_that_was_not(self, tmp_path: Path, small: Autoencoder, monkeypatch):
         monkeypatch.setattr(train, "PICTURES", 8)

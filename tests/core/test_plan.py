@@ -83,6 +83,17 @@ def test_epsilon_at_zero_snr_only_when_forced_and_with_a_warning():
     assert followed.warnings
 
 
+def test_a_marked_epsilon_model_is_followed_on_the_normal_schedule_and_told_why():
+    marked = Traits("epsilon", True, "yaml model.params.parameterization = eps", "marker tensor ztsnr")
+    (why,) = plan(Settings(enabled=True), marked).warnings
+    assert "marker tensor ztsnr" in why
+    assert "even in a model trained so. The normal schedule was used." in why
+    assert 'untick "Follow the checkpoint" and tick v-prediction' in why
+    (forced,) = plan(Settings(enabled=True, follow_checkpoint=False, zero_terminal_snr=True), marked).warnings
+    assert "From pure noise" in forced
+    assert "even in a model trained so: expect a broken picture" in forced
+
+
 def test_every_choice_is_used_as_asked_or_named_in_a_warning():
     """Without following, what is asked is what is done."""
     for zero, trailing, v in itertools.product([False, True], repeat=3):

@@ -51,6 +51,7 @@ class Role:
 
 ROLES = (
     Role("epsilon"),
+    Role("epsilon_ztsnr", tensors=("ztsnr",)),
     Role("v_zsnr", weights="v", tensors=_MARKERS),
     Role(
         "v_metadata",

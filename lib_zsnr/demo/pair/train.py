@@ -41,14 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(model: str, folder: Path, steps: int, seed: int, device: torch.device) -> Path:
-    """Train, or go on training, one of the three UNets in `folder`. Returns the path of the weights."""
+    """Train, or go on training, one of the UNets in `folder`. Returns the path of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     stored = folder if (folder / "autoencoder.safetensors").exists() else unet.WEIGHTS
     autoencoder = unet.load_autoencoder(stored).to(device)
     latents, captions = data.cached_latents(autoencoder, scenes.TRAIN_SEED, PICTURES, folder)
     table = text.caption_table(folder / "clip").to(device)
-    torch.manual_seed(seed)  # the three begin with the same weights, and see the same batches
-    network = unet.new_unet().to(device).train()
+    torch.manual_seed(seed)  # all see the same batches, and begin with the same weights but for unet.BEGUN_WITH
+    network = unet.new_unet()
+    if model in unet.BEGUN_WITH:
+        network.load_state_dict(unet.load_unet(unet.BEGUN_WITH[model]).state_dict())
+    network = network.to(device).train()
     average = Average(network, _AVERAGING).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=0.01)
     scheduler = unet.training_scheduler(model)

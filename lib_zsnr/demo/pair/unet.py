@@ -13,7 +13,9 @@ from lib_zsnr.core.schedule import LINEAR_END, LINEAR_START, NUM_TRAIN_TIMESTEPS
 from lib_zsnr.demo.pair.autoencoder import LATENT_CHANNELS, Autoencoder
 from lib_zsnr.demo.pair.text import WIDTH as TEXT_WIDTH
 
-MODELS = ("flawed", "fixed", "offset")
+MODELS = ("flawed", "fixed", "offset", "zsnr_epsilon")
+# Whose stored weights a training begins with: those who made such models began with an ordinary one as well.
+BEGUN_WITH = {"zsnr_epsilon": "flawed"}
 WEIGHTS = Path(__file__).parent / "weights"
 CHANNELS = 32
 MULTIPLIERS = (1, 2)
@@ -39,15 +41,17 @@ def new_unet() -> UNet2DConditionModel:
 
 
 def training_scheduler(model: str) -> DDPMScheduler:
-    """Stable Diffusion's schedule with epsilon prediction; for "fixed" rescaled to zero SNR, with v prediction."""
-    fixed = model == "fixed"
+    """Stable Diffusion's schedule with epsilon prediction.
+
+    For "fixed" it is rescaled to zero SNR, with v prediction, for "zsnr_epsilon" only rescaled.
+    """
     return DDPMScheduler(
         num_train_timesteps=NUM_TRAIN_TIMESTEPS,
         beta_start=LINEAR_START,
         beta_end=LINEAR_END,
         beta_schedule="scaled_linear",
-        rescale_betas_zero_snr=fixed,
-        prediction_type="v_prediction" if fixed else "epsilon",
+        rescale_betas_zero_snr=model in ("fixed", "zsnr_epsilon"),
+        prediction_type="v_prediction" if model == "fixed" else "epsilon",
     )
 
 

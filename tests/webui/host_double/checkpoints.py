@@ -39,6 +39,7 @@ class Checkpoint:
 
 ROLES = {
     "epsilon": Checkpoint(),
+    "epsilon_ztsnr": Checkpoint(markers=("ztsnr",)),
     "v_zsnr": Checkpoint(markers=("v_pred", "ztsnr")),
     "v_metadata": Checkpoint(metadata={"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True"}),
     "sdxl_v_zsnr": Checkpoint("sdxl", markers=("v_pred", "ztsnr")),
