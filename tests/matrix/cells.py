@@ -91,11 +91,10 @@ class Measuring:
         """One cell."""
         ours = _means(self._request(sampler, steps, cfg, {"enabled": True, "cfg_rescale": phi}))
         off = self._once(sampler, steps, cfg, [False])
-        return Cell(sampler, steps, cfg, phi, *ours, *off, *self._converged(sampler, cfg, phi))
+        return Cell(sampler, steps, cfg, phi, *ours, *off, *self._converged(cfg, phi))
 
-    def _converged(self, sampler: str, cfg: float, phi: float) -> tuple[float, float]:
-        if sampler == "DDIM CFG++":  # its guidance is another one
-            return self._once(sampler, 200, cfg, {"enabled": True, "cfg_rescale": phi})
+    def _converged(self, cfg: float, phi: float) -> tuple[float, float]:
+        # For DDIM CFG++ too: its own guidance adds up with the steps, so that its 200 steps are over-guided.
         zsnr = {"enabled": True, "trailing": False, "cfg_rescale": phi}
         return self._once("DPM++ 2M", 200, cfg, zsnr, scheduler="Exponential")
 
