@@ -13,6 +13,7 @@ from tests.live.server import Server
 from tests.page_cases import *  # noqa: F403 - the cases are the tests
 from tests.page_troubles import without_the_extension
 from tests.panel_page import PanelPage
+from tests.shared_round_trip import request_of, sent_back
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -48,6 +49,21 @@ def test_a_grid_over_phi_with_its_labels(driver):
     assert [re.findall(r"ZSNR CFG rescale: ([\d.]+)", text) for text in texts[1:]] == [["0"], ["0.5"], ["1"]]
     grid = arrays.picture(result.json()["images"][0])
     assert grid.shape[0] > 64, "the labels stand above the pictures"
+
+
+@pytest.mark.parametrize("axis", ["Zero-terminal-SNR noise schedule", "v-prediction"])
+def test_what_the_cells_of_a_grid_write_brings_their_pictures_back(driver, axis):
+    request = request_of(driver, "v_sidecar")
+    made = driver.client.post(
+        "/sdapi/v1/txt2img",
+        json={
+            **request, "seed": 1, "width": 64, "height": 64, "script_name": "x/y/z plot",
+            "script_args": _grid_args(driver, f"[ZSNR] {axis}", "On, Off"),
+        },
+    ).json()  # fmt: skip
+    for image, text in list(zip(made["images"], json.loads(made["info"])["infotexts"]))[1:]:
+        again = sent_back(driver, request, text)
+        assert again.images[0].tobytes() == arrays.picture(image).tobytes(), text
 
 
 def _grid_args(driver, axis: str, values: str) -> list[object]:

@@ -10,6 +10,7 @@ import pytest
 
 from lib_zsnr.settings import FIELDS
 from tests.shared_cases import made, on
+from tests.shared_round_trip import V_ONLY, request_of, sent_back
 from tests.webui.driver import ENTRY, DoubleDriver
 
 PRESET = {"zero_terminal_snr": False, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25, "bridge": False}
@@ -115,6 +116,21 @@ class TestGrid:
         assert "ZSNR CFG rescale: 0.4" in inner.infotext
         assert cell.levels[0] == cell.levels[4] > 4000
         assert driver.problems() == []
+
+    @pytest.mark.parametrize(
+        "values", [{"CFG rescale": 0.4}, {"Zero-terminal-SNR noise schedule": "On"}, {"v-prediction": "Off"}]
+    )
+    @pytest.mark.parametrize("panel_on", [True, False])
+    def test_what_a_cell_writes_brings_its_picture_back(self, tmp_path, axes, values, panel_on):
+        driver = DoubleDriver(tmp_path, (ENTRY, Path(__file__).parent / "neighbours" / "inner_pass.py"))
+        request = request_of(driver, V_ONLY, zsnr=[panel_on])
+        inner = driver.host.api.runners["txt2img"].script("Inner pass")
+        inner.before = lambda p: [axes[f"[ZSNR] {label}"].apply(p, value, []) for label, value in values.items()]
+        cell = made(driver.txt2img(**request))
+        inner.before = lambda p: None
+        again = sent_back(driver, request, cell.infotext)
+        assert again.levels == cell.levels
+        assert again.images[0].tobytes() == cell.images[0].tobytes()
 
     @pytest.mark.parametrize(
         ("label", "value"), [("CFG rescale", 1.5), ("CFG rescale", float("nan")), ("v-prediction", "maybe")]
