@@ -56,10 +56,14 @@ def sent_back(driver: Driver, request: dict[str, Any], infotext: str, image: boo
 
     Prompt, size and the like are the first request's, since not every host takes those from the infotext as well.
     """
-    kept = {key: value for key, value in request.items() if key not in {"zsnr", "scheduler", "override_settings"}}
-    picked = re.search(r"(?:^|, )Schedule type: ([^,]+)", infotext)
-    if picked:
-        kept["scheduler"] = picked[1]
+    ours = {"zsnr", "scheduler", "hr_scheduler", "override_settings"}
+    kept = {key: value for key, value in request.items() if key not in ours}
+    for field, key in {"scheduler": "Schedule type", "hr_scheduler": "Hires schedule type"}.items():
+        picked = re.search(rf"(?:^|, |\n){key}: ([^,]+)", infotext)
+        kept |= {field: picked[1]} if picked else {}
+    if "enable_hr" in kept:
+        # Given, or the real WebUI takes "Use same sampler" for the name of one.
+        kept = {"hr_sampler_name": None, "hr_scheduler": None, "hr_checkpoint_name": None, **kept}
     settings = {"sd_model_checkpoint": request["override_settings"]["sd_model_checkpoint"]}
     ask = driver.img2img if image else driver.txt2img
     with driver.options(**OTHER_SETTINGS):

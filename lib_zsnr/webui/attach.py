@@ -161,6 +161,9 @@ def _tell_the_truth(p: Any, plan: Plan, rescaled: bool) -> None:
     if plan.zero_terminal_snr:
         # Rebuilt from its two numbers; the normal schedule is the one that the host has, downcast or not.
         p.extra_generation_params.pop("Downcast alphas_cumprod", None)
-    if plan.spacing != "host":
-        hires = getattr(p, "is_hr_pass", False)
-        p.extra_generation_params["Hires schedule type" if hires else "Schedule type"] = None
+    if plan.spacing != "host" and not getattr(p, "is_hr_pass", False):
+        p.extra_generation_params["Schedule type"] = None
+    elif plan.spacing != "host":
+        # Where the host reads none it takes the first pass's, if that one kept what was picked.
+        kept = p.extra_generation_params.get("Schedule type", p.scheduler)
+        p.extra_generation_params["Hires schedule type"] = None if kept in (None, "Automatic") else "Automatic"

@@ -54,13 +54,15 @@ def test_a_grid_over_phi_with_its_labels(driver):
 @pytest.mark.parametrize("axis", ["Zero-terminal-SNR noise schedule", "v-prediction"])
 def test_what_the_cells_of_a_grid_write_brings_their_pictures_back(driver, axis):
     request = request_of(driver, "v_sidecar")
-    made = driver.client.post(
+    answer = driver.client.post(
         "/sdapi/v1/txt2img",
         json={
             **request, "seed": 1, "width": 64, "height": 64, "script_name": "x/y/z plot",
             "script_args": _grid_args(driver, f"[ZSNR] {axis}", "On, Off"),
         },
-    ).json()  # fmt: skip
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    made = answer.json()
     for image, text in list(zip(made["images"], json.loads(made["info"])["infotexts"]))[1:]:
         again = sent_back(driver, request, text)
         assert again.images[0].tobytes() == arrays.picture(image).tobytes(), text
@@ -72,7 +74,8 @@ def _grid_args(driver, axis: str, values: str) -> list[object]:
     plot = next(script for script in scripts if script["name"] == "x/y/z plot" and not script["is_img2img"])
     axes = next(argument["choices"] for argument in plot["args"] if argument["label"] == "X type")
     args = [argument["value"] for argument in plot["args"]]
-    args[0], args[1] = axes.index(axis), values
+    # An axis with choices is asked for by the list of them.
+    args[0], args[1], args[2] = axes.index(axis), values, values.split(", ")
     args[3] = args[6] = axes.index("Nothing")
     return args
 
