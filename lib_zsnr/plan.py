@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from lib_zsnr.core.checkpoint import Traits
 from lib_zsnr.core.guidance import Space
 from lib_zsnr.facts import Model, Prediction, Sampler
 from lib_zsnr.model_choice import choose_prediction, choose_zero_terminal_snr, decided
@@ -79,13 +78,6 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         warnings=tuple(warnings),
         decided=decided(settings, model, prediction, zero),
     )
-
-
-def settings_for_refiner(settings: Settings, traits: Traits) -> Settings:
-    """A refiner is its own checkpoint: where its file says what it is, that is followed; else what was asked."""
-    if traits.prediction == "unknown" and traits.zero_terminal_snr is None:
-        return settings
-    return replace(settings, follow_checkpoint=True, explicit=frozenset(), preset=frozenset())
 
 
 def _rescale_only(settings: Settings, model: Model, sampler: Sampler) -> Plan:

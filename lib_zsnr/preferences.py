@@ -13,13 +13,17 @@ PREFIX = "zsnr_"
 
 @dataclass(frozen=True)
 class Preference:
-    """One row. choices: what the page shows and what it means; empty for a check box or a slider."""
+    """One row. choices: what the page shows and what it means; empty for a check box or a slider.
+
+    infotext: the key under which it stands in infotext, and is taken from there as the host takes its own settings.
+    """
 
     key: str
     label: str
     default: bool | float | str
     info: str = ""
     choices: Mapping[str, str] | None = None
+    infotext: str = ""
 
     @property
     def allowed(self) -> str:
@@ -48,18 +52,20 @@ def _as_field(row: Preference) -> Field:
     return known or Field(row.key, row.label, "", row.default, "")
 
 
-def _choice(key: str, label: str, info: str, choices: Mapping[str, str]) -> Preference:
-    return Preference(PREFIX + key, label, next(iter(choices)), info, choices)
+def _choice(key: str, infotext: str, label: str, info: str, choices: Mapping[str, str]) -> Preference:
+    return Preference(PREFIX + key, label, next(iter(choices)), info, choices, infotext)
 
 
 RESCALE_SPACE = _choice(
     "rescale_space",
+    "ZSNR rescale space",
     "Where CFG rescale measures",
     "v is right for models trained as the paper says; the others give the pictures of other programs",
     {"v, as the paper": "v", "the model's own output": "raw", "the predicted picture (x0)": "x0"},
 )
 SCHEDULE_TYPE = _choice(
     "schedule_type",
+    "ZSNR schedule type",
     "Trailing spacing and the schedule type",
     "what happens to a schedule type that you picked while trailing spacing is ticked",
     {"let the plan choose for each sampler": "plan", "always trailing": "trailing", "keep the one picked": "keep"},

@@ -6,6 +6,7 @@ The shared cases in `tests/shared_cases.py` know only this protocol, so they run
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -75,6 +76,12 @@ class Driver(Protocol):
         "v_metadata" (SD 1, marked v and zero SNR by metadata), and on the real WebUI "sdxl_v_zsnr".
         "same_config_a" (epsilon) and "same_config_b" (v, zero SNR by tensors) share one model object.
         """
+
+    def options(self, **values: Any) -> AbstractContextManager[None]:
+        """The WebUI's settings changed, and saved, for a while."""
+
+    def preset(self, checkpoint: str, values: dict[str, Any]) -> AbstractContextManager[None]:
+        """A preset of ours saved for the checkpoint for a while."""
 
     def model_state(self) -> dict[str, Any]:
         """Everything of the loaded model and of the host's classes that a request must leave alone.

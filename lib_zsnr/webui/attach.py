@@ -10,7 +10,7 @@ from modules import sd_samplers_common, shared
 from torch import Tensor
 
 from lib_zsnr.plan import Plan
-from lib_zsnr.webui import k_family, reached, strength, timesteps_family
+from lib_zsnr.webui import infotext, k_family, reached, strength, timesteps_family
 from lib_zsnr.webui.combine import Combine
 from lib_zsnr.webui.denoisers import Recorder, build_denoiser
 from lib_zsnr.webui.errors import ZeroTerminalSNRError
@@ -38,9 +38,9 @@ def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
         if img2img is None and (bound.get("steps") or p.steps) > 1000 and family_of(sampler) == "timesteps":
             message = f"Zero Terminal SNR: steps is {p.steps}; {sampler.config.name} has 1000 timesteps to visit, "
             raise ZeroTerminalSNRError(message + "allowed are 1 to 1000. No picture was made.")
-        install(undo, sampler, plan, plan_for_refiner, img2img, p)
+        combine = install(undo, sampler, plan, plan_for_refiner, img2img, p)
         result = original(p, *args, **kwargs)
-        _tell_the_truth(p, plan)
+        _tell_the_truth(p, plan, combine is not None and combine.rescaled)
         return result
 
     _guard(sampler, call)
@@ -96,7 +96,7 @@ def install(
     plan_for_refiner: PlanForModel,
     img2img: timesteps_family.Img2Img | None,
     p: Any,
-) -> None:
+) -> Combine | None:
     """Put the plan on the sampler until `undo` is closed: what a sampler call finds, and what the preview looks at."""
     family = family_of(sampler)
     loop_alphas_cumprod = planned_alphas_cumprod(shared.sd_model, plan)
@@ -111,6 +111,7 @@ def install(
         timesteps_family.install(undo, sampler, plan, loop_alphas_cumprod, img2img, combine if masked else None)
     else:
         k_family.install(undo, sampler, plan)
+    return combine
 
 
 def put_denoiser(
@@ -151,13 +152,18 @@ def put_denoiser(
     override_method(undo, cfg_denoiser, "update_inner_model", after_switch)
 
 
-def _tell_the_truth(p: Any, plan: Plan) -> None:
-    """Take back what the host wrote into the infotext about a schedule that was not used."""
+def _tell_the_truth(p: Any, plan: Plan, rescaled: bool) -> None:
+    """Take back what the infotext says and the sampling did not do: the host's own words, and a rescale of nothing."""
+    if not rescaled:
+        infotext.nothing_rescaled(p)
     if plan.own_schedule:
         p.extra_generation_params.pop("Noise Schedule", None)
     if plan.zero_terminal_snr:
         # Rebuilt from its two numbers; the normal schedule is the one that the host has, downcast or not.
         p.extra_generation_params.pop("Downcast alphas_cumprod", None)
-    if plan.spacing != "host":
-        hires = getattr(p, "is_hr_pass", False)
-        p.extra_generation_params["Hires schedule type" if hires else "Schedule type"] = None
+    if plan.spacing != "host" and not getattr(p, "is_hr_pass", False):
+        p.extra_generation_params["Schedule type"] = None
+    elif plan.spacing != "host":
+        # Where the host reads none it takes the first pass's, if that one kept what was picked.
+        kept = p.extra_generation_params.get("Schedule type", p.scheduler)
+        p.extra_generation_params["Hires schedule type"] = None if kept in (None, "Automatic") else "Automatic"

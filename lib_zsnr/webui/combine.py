@@ -19,6 +19,7 @@ class Combine:
 
     denoiser: ours, whose mathematics the denoiser of the call follows.
     seen: the x that the UNet saw in the last call, one row for each image (inpainting steps from it).
+    rescaled: whether there was ever anything to rescale.
     """
 
     def __init__(self, plan: Plan, recorder: Recorder) -> None:
@@ -26,6 +27,7 @@ class Combine:
         self.recorder = recorder
         self.denoiser: torch.nn.Module | None = None
         self.seen: Tensor | None = None
+        self.rescaled = False
 
     def after(self, original: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """A `combine_denoised` that rescales what the original gives."""
@@ -42,6 +44,7 @@ class Combine:
         self.seen = x
         if self.plan.cfg_rescale == 0 or cond_scale == 1:
             return denoised
+        self.rescaled = True
         cond = conditional(x_out, conds_list, len(denoised))
         if isinstance(self.denoiser, TimestepsDenoiser):
             return rescale_epsilon(self.denoiser, self.plan, x, level, cond, denoised)

@@ -1,9 +1,10 @@
-"""The plan in the infotext: what was really done, under names that bring the panel back."""
+"""The plan in the infotext: what was really done, under names that bring the same picture back."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from lib_zsnr import preferences
 from lib_zsnr.plan import Plan
 from lib_zsnr.settings import FIELD_BY_NAME, Settings
 
@@ -11,37 +12,47 @@ NOTE = "ZSNR note"
 HIRES = "Hires "
 REFINER = "Refiner "
 RESCALE_ONLY = "ZSNR prompt tag CFG rescale"
-SPACE = "ZSNR rescale space"
+NOT_USED = "asked for, not used"
+_RESCALE = FIELD_BY_NAME["cfg_rescale"].infotext
+# Settings of the whole request: the host takes them from the infotext as overrides, which know no passes.
+_OF_THE_REQUEST = (preferences.RESCALE_SPACE.infotext, preferences.SCHEDULE_TYPE.infotext)
 
 
-def infotext(settings: Settings, plan: Plan) -> dict[str, str]:
+def infotext(done: Settings, plan: Plan, guided: bool = True, policy_decides: bool = False) -> dict[str, str]:
     """Infotext keys and values of one sampler call; empty where the plan does nothing.
 
-    Every value but "False" reads back as a ticked box, so a box whose wish could not be met comes back ticked.
+    done: what `lib_zsnr.effective` says. guided: False where the CFG scale leaves nothing to rescale.
+    A box whose wish could not be met reads back as ticked: the plan leaves it out again.
     """
     note = {NOTE: " ".join(plan.warnings)} if plan.warnings else {}
     if not plan.active:
         return note
-    if settings.rescale_only:
+    cfg_rescale = plan.cfg_rescale if guided else 0.0
+    keys = {preferences.RESCALE_SPACE.infotext: done.rescale_space} if cfg_rescale else {}
+    if done.rescale_only:
         # What brings the same picture back is the tag in the prompt.
-        return {RESCALE_ONLY: f"{plan.cfg_rescale:g}"} | note
+        return {RESCALE_ONLY: number(cfg_rescale), **keys, **note}
     values = {
         "enabled": "True",
-        "follow_checkpoint": str(settings.follow_checkpoint),
-        "zero_terminal_snr": str(plan.zero_terminal_snr),
-        "trailing": _done(settings.trailing, plan.trailing),
-        "v_prediction": str(plan.prediction == "v"),
-        "cfg_rescale": f"{plan.cfg_rescale:g}",
-        "bridge": _done(settings.bridge, plan.spacing == "bridge"),
+        "follow_checkpoint": str(done.follow_checkpoint),
+        "zero_terminal_snr": str(done.zero_terminal_snr),
+        "trailing": _done(done.trailing, plan.trailing),
+        "v_prediction": str(done.v_prediction),
+        "cfg_rescale": number(cfg_rescale),
+        "bridge": _done(done.bridge, plan.spacing == "bridge"),
     }
-    keys = {FIELD_BY_NAME[name].infotext: value for name, value in values.items()}
-    if plan.cfg_rescale and plan.space != "v":
-        keys[SPACE] = plan.space
-    return keys | note
+    if policy_decides:
+        keys[preferences.SCHEDULE_TYPE.infotext] = done.schedule_type_policy
+    return {FIELD_BY_NAME[name].infotext: value for name, value in values.items()} | keys | note
+
+
+def number(value: float) -> str:
+    """The shortest text that is read as the same number: 0.7, 0, 0.123456789. There is no -0."""
+    return repr(float(value) + 0.0).removesuffix(".0")
 
 
 def _done(asked: bool, done: bool) -> str:
-    return "asked for, not used" if asked and not done else str(done)
+    return NOT_USED if asked and not done else str(done)
 
 
 def clear(p: Any) -> None:
@@ -52,15 +63,28 @@ def clear(p: Any) -> None:
         del written[key]
 
 
-def write(p: Any, settings: Settings, plan: Plan) -> None:
+def write(p: Any, keys: dict[str, str]) -> None:
     """Put the keys into the request's infotext; in the hires pass only those that differ from the first pass."""
     written = p.extra_generation_params
-    keys = infotext(settings, plan)
     if getattr(p, "is_hr_pass", False):
         differing = {key: value for key, value in keys.items() if written.get(key) != value}
-        written.update({HIRES + key: value for key, value in differing.items()})
+        written.update({key if key in _OF_THE_REQUEST else HIRES + key: value for key, value in differing.items()})
     else:
         written.update(keys)
+
+
+def nothing_rescaled(p: Any) -> None:
+    """Put down that this pass came to no rescale: there was no guidance, or it was skipped at every step."""
+    written, second = p.extra_generation_params, getattr(p, "is_hr_pass", False)
+    if not second:
+        written.pop(preferences.RESCALE_SPACE.infotext, None)
+    for key in (_RESCALE, RESCALE_ONLY):
+        if second:
+            written.pop(HIRES + key, None)
+            if written.get(key, "0") != "0":
+                written[HIRES + key] = "0"
+        elif key in written:
+            written[key] = "0"
 
 
 def write_refiner(p: Any, plan: Plan) -> None:

@@ -27,6 +27,7 @@ def add_rows(component: MakeComponent) -> None:
         option = shared.OptionInfo(
             row.default, row.label, kind, arguments, _refuse(row), section=SECTION, category_id=CATEGORY
         )
+        option.infotext = row.infotext or None
         shared.opts.add_option(row.key, option.info(row.info) if row.info else option)
         _mend(row)
 

@@ -14,12 +14,14 @@ from typing import Any
 from modules import sd_models, sd_samplers, shared
 
 from lib_zsnr import plan as planning
+from lib_zsnr.effective import effective, policy_decides, settings_for_other_model
 from lib_zsnr.facts import Sampler
-from lib_zsnr.settings import TITLE, Settings, SettingsError, parse
+from lib_zsnr.settings import FOLLOWED, TITLE, Settings, SettingsError, parse
 from lib_zsnr.webui import (
     attach,
     checkpoints,
     errors,
+    first_model,
     infotext,
     model,
     options,
@@ -61,8 +63,7 @@ def _describe(p: Any, args: Sequence[Any]) -> None:
     if settings.enabled and loaded is not None:
         # One to look at: the request's own is often made after this.
         sampler = sd_samplers.create_sampler(p.sampler_name, loaded)
-        plan = _plan(settings, loaded, _sampler(p, sampler))
-        infotext.write(p, settings, plan)
+        plan, _ = _planned(p, settings, loaded, sampler)
         reached.expect(p, plan.active)
 
 
@@ -86,11 +87,10 @@ def _attach(p: Any, args: Sequence[Any]) -> None:
     settings = settings_of(p, args, shared.sd_model)
     if not settings.enabled:
         return
-    plan = _plan(settings, shared.sd_model, _sampler(p, p.sampler))
-    infotext.write(p, settings, plan)
+    plan, first = _planned(p, settings, shared.sd_model, p.sampler)
     _tell(p, plan)
     if plan.active:
-        attach.attach(p.sampler, plan, lambda sd_model: _refiner_plan(p, settings, sd_model))
+        attach.attach(p.sampler, plan, lambda sd_model: _refiner_plan(p, settings, first, sd_model))
 
 
 def asked_for(p: Any, args: Sequence[Any]) -> bool:
@@ -115,18 +115,31 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
     settings = prompt_tag.apply(p, xyz.apply(p, parsed))
     if not settings.enabled or settings.rescale_only or sd_model is None:
         return settings
-    return settings.with_preset(checkpoints.preset_of(checkpoints.of_model(sd_model)))
+    saved = checkpoints.preset_of(checkpoints.of_model(sd_model))
+    first = first_model.of_another(p, sd_model)
+    if first is None:
+        return settings.with_preset(saved)
+    settings, facts = settings.with_preset(first.saved), model.read_model(sd_model)
+    own = settings_for_other_model(settings, first.done, first.model, facts)
+    return own.with_preset({name: value for name, value in saved.items() if name in FOLLOWED})
 
 
-def _plan(settings: Settings, sd_model: Any, sampler: Sampler) -> planning.Plan:
-    return planning.make_plan(settings, model.read_model(sd_model), sampler, model.host_option_is_on())
+def _planned(p: Any, settings: Settings, sd_model: Any, sampler: Any) -> tuple[planning.Plan, first_model.FirstModel]:
+    """The plan of one call of the sampler object, put down in the infotext. Raises SettingsError."""
+    facts, asked = model.read_model(sd_model), _sampler(p, sampler)
+    plan = planning.make_plan(settings, facts, asked, model.host_option_is_on())
+    saved = checkpoints.preset_of(checkpoints.of_model(sd_model))
+    done = effective(settings, plan, facts, asked, saved)
+    decides = policy_decides(settings, plan, asked)
+    infotext.write(p, infotext.infotext(done, plan, strength.is_guided(p, sampler), decides))
+    return plan, first_model.remember(p, done, facts, saved, sd_model)
 
 
-def _refiner_plan(p: Any, settings: Settings, sd_model: Any) -> planning.Plan:
+def _refiner_plan(p: Any, settings: Settings, first: first_model.FirstModel, sd_model: Any) -> planning.Plan:
     """The plan of a model that takes over inside the sampler call, so that what is raised here ends the request."""
     try:
         facts = model.read_model(sd_model)
-        wanted = planning.settings_for_refiner(settings, facts.traits)
+        wanted = settings_for_other_model(settings, first.done, first.model, facts)
         plan = planning.make_plan(wanted, facts, _sampler(p, p.sampler))
         infotext.write_refiner(p, plan)
         _tell(p, plan)

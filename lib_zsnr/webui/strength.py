@@ -1,4 +1,4 @@
-"""Where image-to-image begins: at the top of the schedule, part of the way down, or nowhere."""
+"""Where image-to-image begins: at the top of the schedule, part of the way down, or nowhere; and whether there is guidance."""
 
 from __future__ import annotations
 
@@ -33,3 +33,12 @@ def leaves_all(p: Any, steps: int, plan: Plan) -> bool:
     fast and DPM adaptive. Trailing's lowest is higher (0.23 with 20 steps), and would be seen.
     """
     return steps == 0 or (plan.own_schedule and p.denoising_strength == 0)
+
+
+# What the host divides the CFG scale by in this function (sd_samplers_timesteps_impl.py).
+_DIVISORS = {"ddim_cfgpp": 12.5}
+
+
+def is_guided(p: Any, sampler: Any) -> bool:
+    """Whether the CFG scale of the pass leaves CFG rescale something to do; at scale 1 there is no guidance."""
+    return bool(p.cfg_scale != _DIVISORS.get(getattr(sampler.func, "__name__", ""), 1))

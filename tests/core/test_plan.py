@@ -8,7 +8,7 @@ import pytest
 
 from lib_zsnr.core.checkpoint import Traits
 from lib_zsnr.facts import Model, Sampler
-from lib_zsnr.plan import Plan, make_plan, settings_for_refiner
+from lib_zsnr.plan import Plan, make_plan
 from lib_zsnr.samplers import TERMINAL, UNKNOWN_WITH_OWN_LEVELS, traits_of
 from lib_zsnr.settings import Settings, SettingsError
 
@@ -165,12 +165,6 @@ def test_edit_models_are_not_rescaled():
     made = plan(Settings(enabled=True), is_edit=True)
     assert made.cfg_rescale == 0
     assert any("InstructPix2Pix" in warning for warning in made.warnings)
-
-
-def test_a_refiner_follows_its_own_file_where_that_says_something():
-    asked = Settings(enabled=True, follow_checkpoint=False, v_prediction=True)
-    assert settings_for_refiner(asked, UNKNOWN) == asked
-    assert settings_for_refiner(asked, Traits(prediction="epsilon")).follow_checkpoint
 
 
 def test_rescale_only_leaves_the_rest_to_the_webui():

@@ -87,6 +87,17 @@ class LiveDriver:
         finally:
             self._set_options(before)
 
+    @contextmanager
+    def preset(self, checkpoint: str, values: dict[str, Any]) -> Iterator[None]:
+        """A preset saved for the checkpoint for a while."""
+        url = "/zero-terminal-snr/v1/presets"
+        saved = self.client.put(url, params={"name": checkpoint}, json={"values": values})
+        assert saved.status_code == 200, saved.text
+        try:
+            yield
+        finally:
+            assert self.client.delete(url, params={"name": checkpoint}).json()["forgotten"]
+
     def load_checkpoint(self, role: str) -> None:
         """Have the checkpoint loaded, and chosen in the page's drop-down.
 

@@ -13,6 +13,7 @@ from tests.live.server import Server
 from tests.page_cases import *  # noqa: F403 - the cases are the tests
 from tests.page_troubles import without_the_extension
 from tests.panel_page import PanelPage
+from tests.shared_round_trip import request_of, sent_back
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -50,13 +51,31 @@ def test_a_grid_over_phi_with_its_labels(driver):
     assert grid.shape[0] > 64, "the labels stand above the pictures"
 
 
+@pytest.mark.parametrize("axis", ["Zero-terminal-SNR noise schedule", "v-prediction"])
+def test_what_the_cells_of_a_grid_write_brings_their_pictures_back(driver, axis):
+    request = request_of(driver, "v_sidecar")
+    answer = driver.client.post(
+        "/sdapi/v1/txt2img",
+        json={
+            **request, "seed": 1, "width": 64, "height": 64, "script_name": "x/y/z plot",
+            "script_args": _grid_args(driver, f"[ZSNR] {axis}", "On, Off"),
+        },
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    made = answer.json()
+    for image, text in list(zip(made["images"], json.loads(made["info"])["infotexts"]))[1:]:
+        again = sent_back(driver, request, text)
+        assert again.images[0].tobytes() == arrays.picture(image).tobytes(), text
+
+
 def _grid_args(driver, axis: str, values: str) -> list[object]:
     """The plot's arguments, with the axis found by its label in the plot's own list."""
     scripts = driver._get("/sdapi/v1/script-info")
     plot = next(script for script in scripts if script["name"] == "x/y/z plot" and not script["is_img2img"])
     axes = next(argument["choices"] for argument in plot["args"] if argument["label"] == "X type")
     args = [argument["value"] for argument in plot["args"]]
-    args[0], args[1] = axes.index(axis), values
+    # An axis with choices is asked for by the list of them.
+    args[0], args[1], args[2] = axes.index(axis), values, values.split(", ")
     args[3] = args[6] = axes.index("Nothing")
     return args
 

@@ -1,6 +1,7 @@
 """The shared cases on the real WebUI."""
 
 from tests.shared_cases import SharedCases
+from tests.shared_round_trip import SharedRoundTrip
 from tests.shared_ways_in import SharedInfotext, SharedPromptTag, SharedSettingsPage
 
 
@@ -17,4 +18,8 @@ class TestPromptTag(SharedPromptTag):
 
 
 class TestInfotext(SharedInfotext):
+    pass
+
+
+class TestRoundTrip(SharedRoundTrip):
     pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,28 @@ class DoubleDriver:
             infotext=processed.infotexts[0] if processed else "",
             comments=processed.comments if processed else "",
         )
+
+    @contextmanager
+    def options(self, **values: Any) -> Iterator[None]:
+        """The settings changed, and saved, for a while."""
+        from modules import shared
+
+        before = {name: getattr(shared.opts, name) for name in values}
+        for name, value in values.items():
+            setattr(shared.opts, name, value)
+        yield
+        for name, value in before.items():
+            setattr(shared.opts, name, value)
+
+    @contextmanager
+    def preset(self, checkpoint: str, values: dict[str, Any]) -> Iterator[None]:
+        """A preset saved for the checkpoint for a while."""
+        from lib_zsnr.webui import checkpoints as ours
+
+        found = ours.named(checkpoint)
+        ours.save_preset(found, values)
+        yield
+        ours.forget_preset(found)
 
     def checkpoints(self) -> dict[str, str]:
         return {role: f"{role}.safetensors" for role in checkpoints.ROLES}

@@ -99,7 +99,7 @@ def test_a_fault_over_the_refiner_is_told(driver, monkeypatch):
     request = on(driver, "same_config_b", steps=6)
     request |= {"refiner_checkpoint": names["same_config_a"], "refiner_switch_at": 0.5}
     made(driver.txt2img(**request))
-    monkeypatch.setattr("lib_zsnr.plan.settings_for_refiner", fail)
+    monkeypatch.setattr("lib_zsnr.webui.request.settings_for_other_model", fail)
     failed = driver.txt2img(**request)
     assert (failed.status, failed.images) == (500, [])
     assert "broken by the test" in failed.error

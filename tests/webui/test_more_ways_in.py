@@ -10,6 +10,7 @@ import pytest
 
 from lib_zsnr.settings import FIELDS
 from tests.shared_cases import made, on
+from tests.shared_round_trip import V_ONLY, request_of, sent_back
 from tests.webui.driver import ENTRY, DoubleDriver
 
 PRESET = {"zero_terminal_snr": False, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25, "bridge": False}
@@ -117,6 +118,21 @@ class TestGrid:
         assert driver.problems() == []
 
     @pytest.mark.parametrize(
+        "values", [{"CFG rescale": 0.4}, {"Zero-terminal-SNR noise schedule": "On"}, {"v-prediction": "Off"}]
+    )
+    @pytest.mark.parametrize("panel_on", [True, False])
+    def test_what_a_cell_writes_brings_its_picture_back(self, tmp_path, axes, values, panel_on):
+        driver = DoubleDriver(tmp_path, (ENTRY, Path(__file__).parent / "neighbours" / "inner_pass.py"))
+        request = request_of(driver, V_ONLY, zsnr=[panel_on])
+        inner = driver.host.api.runners["txt2img"].script("Inner pass")
+        inner.before = lambda p: [axes[f"[ZSNR] {label}"].apply(p, value, []) for label, value in values.items()]
+        cell = made(driver.txt2img(**request))
+        inner.before = lambda p: None
+        again = sent_back(driver, request, cell.infotext)
+        assert again.levels == cell.levels
+        assert again.images[0].tobytes() == cell.images[0].tobytes()
+
+    @pytest.mark.parametrize(
         ("label", "value"), [("CFG rescale", 1.5), ("CFG rescale", float("nan")), ("v-prediction", "maybe")]
     )
     def test_a_wrong_value_is_told_before_the_first_cell(self, driver, axes, label, value):
@@ -141,20 +157,126 @@ class TestPasting:
         shared.opts.zsnr_paste_switches_off = False
         assert "Zero Terminal SNR" not in paste(driver, "Seed: 1")
 
-    @pytest.mark.parametrize("key", ["CFG Rescale", "CFG Rescale phi", "rescale_cfg_multiplier"])
-    def test_the_rescale_of_others(self, driver, key):
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "CFG Rescale",
+            "CFG rescale",
+            "CFG Rescale phi",
+            "CFG Rescale \u03c6",
+            "Rescale CFG",
+            "rescale_cfg_enabled: True, rescale_cfg_version: Normal, rescale_cfg_multiplier",
+            "latent_modifier_enabled: True, latent_modifier_rescale_cfg_phi",
+            "latent_modifier_noise_enabled: True, latent_modifier_rescale_cfg_phi",
+            "cfgfade_enabled: True, cfgfade_rcfgmult",
+        ],
+    )
+    def test_the_rescale_of_others(self, driver, key, caplog):
         values = paste(driver, f"{key}: 0.4")
         assert (values["Zero Terminal SNR"], values["CFG rescale"], values["Trailing spacing"]) == (True, 0.4, False)
         assert paste(driver, f"{key}: 0")["Zero Terminal SNR"] is False
-        assert paste(driver, f"{key}: much")["Zero Terminal SNR"] is False
+        assert caplog.text == ""
+        for wrong in ("much", "nan", "7"):
+            assert paste(driver, f"{key}: {wrong}")["Zero Terminal SNR"] is False
+            assert "allowed" in caplog.text
+            caplog.clear()
 
-    def test_the_hosts_own_option_is_claimed(self, driver):
-        made(driver.txt2img(**{**on(driver, "sd2_v", steps=1), "zsnr": [False]}))
-        values, settings = driver.paste("a\nSteps: 1, Sampler: Euler, Seed: 1, Noise Schedule: Zero Terminal SNR")
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "latent_modifier_enabled: False, latent_modifier_rescale_cfg_phi: 0.4",
+            "rescale_cfg_enabled: False, rescale_cfg_multiplier: 0.4",
+            "rescale_cfg_enabled: True, rescale_cfg_version: Alternative, rescale_cfg_multiplier: 0.4",
+            "Rescale CFG: 0.04",
+        ],
+    )
+    def test_a_rescale_that_was_not_done_or_by_another_formula_is_none(self, driver, text):
+        assert paste(driver, text)["Zero Terminal SNR"] is False
+
+    def test_a_key_that_another_control_takes_is_left_to_it(self, driver):
+        from modules import infotext_utils
+
+        other = SimpleNamespace(label="Another extension's", value=0.0)
+        infotext_utils.paste_fields["txt2img"]["fields"].append(infotext_utils.PasteField(other, "CFG Rescale"))
+        values = paste(driver, "CFG Rescale: 0.4")
+        assert (values["Zero Terminal SNR"], values["Another extension's"]) == (False, 0.4)
+
+    @pytest.mark.parametrize(
+        ("text", "space"),
+        [("CFG Rescale: 0.4", "x0"), ("Rescale CFG: 0.4", None), ("App: SD.Next, CFG rescale: 1", "raw")],
+    )
+    def test_where_the_others_measure_comes_along(self, driver, text, space):
+        from lib_zsnr.preferences import RESCALE_SPACE
+
+        _, settings = driver.paste(f"a cat\nSteps: 10, Sampler: Euler, CFG scale: 7, {text}")
+        assert RESCALE_SPACE.choices.get(settings.get("zsnr_rescale_space")) == space
+
+    @pytest.mark.parametrize("said", ["Zero Terminal SNR", "Default"])
+    @pytest.mark.parametrize("rescale", ["", ", Rescale CFG: 0.6"])
+    @pytest.mark.parametrize(
+        ("role", "follow", "v"),
+        [("v_zsnr", True, True), ("v_metadata", True, True), ("sd2_v", False, True), ("epsilon", False, False)],
+    )
+    @pytest.mark.parametrize("preset", [None, PRESET])
+    def test_a_rescaled_schedule_asks_what_the_plan_asks(self, driver, said, rescale, role, follow, v, preset):
+        """Forge and Forge Classic write it for each marked model, also with the option's value "Default"."""
+        from lib_zsnr.webui import checkpoints
+
+        made(driver.txt2img(**{**on(driver, role, steps=1), "zsnr": [False]}))
+        if preset:
+            checkpoints.save_preset(checkpoints.loaded(), preset)
+            follow, v = False, True
+        from modules import shared
+
+        shared.opts.sd_model_checkpoint = driver.checkpoints()[role]
+        values, settings = driver.paste(f"a\nSteps: 1, Sampler: Euler, Seed: 1, Noise Schedule: {said}{rescale}")
+        assert values["Zero Terminal SNR"] is True
+        assert values["Follow the checkpoint"] is follow
         assert values["Zero-terminal-SNR noise schedule"] is True
-        assert values["v-prediction"] is True
-        assert values["Follow the checkpoint"] is False
-        assert settings == {}
+        assert values["v-prediction"] is v
+        assert values["CFG rescale"] == (0.6 if rescale else 0.0)
+        assert "sd_noise_schedule" not in settings
+        args = panel(**{field.name: values[field.label] for field in FIELDS if field.label in values})
+        result = made(driver.txt2img(**{**on(driver, role, steps=2), "zsnr": args}))
+        assert "ZSNR schedule: True" in result.infotext
+        assert f"ZSNR v-prediction: {v}" in result.infotext
+
+    def test_another_checkpoint_than_the_loaded_one_is_asked_for_itself(self, driver, caplog):
+        from modules import shared
+
+        made(driver.txt2img(**{**on(driver, "epsilon", steps=1), "zsnr": [False]}))
+        text = "a\nSteps: 1, Sampler: Euler, Seed: 1, Noise Schedule: Zero Terminal SNR"
+        shared.opts.sd_model_checkpoint = driver.checkpoints()["v_zsnr"]
+        values, _ = driver.paste(text)
+        assert (values["Follow the checkpoint"], values["v-prediction"]) == (True, True)
+        # Named in the parameters: the WebUI will switch to it.
+        shared.opts.sd_model_checkpoint = driver.checkpoints()["epsilon"]
+        values, _ = driver.paste(f"{text}, Model hash: v_metadata.safetensors")
+        assert (values["Follow the checkpoint"], values["v-prediction"]) == (True, True)
+        shared.opts.disable_weights_auto_swap = True
+        values, _ = driver.paste(f"{text}, Model hash: v_metadata.safetensors")
+        assert (values["Follow the checkpoint"], values["v-prediction"]) == (False, False)
+        # Nothing says what it predicts, and only loading it tells: the WebUI's own option does both right.
+        shared.opts.sd_model_checkpoint = driver.checkpoints()["sd2_v"]
+        values, settings = driver.paste(text)
+        assert values["Zero Terminal SNR"] is False
+        assert settings["sd_noise_schedule"] == "Zero Terminal SNR"
+        assert "not loaded" in caplog.text
+
+    @pytest.mark.parametrize(("key", "label"), [(field.infotext, field.label) for field in FIELDS[1:]])
+    @pytest.mark.parametrize("wrong", ["nan", "inf", "-1", "much", "9" * 400, '"a, b"'])
+    def test_a_value_of_ours_that_cannot_be_used_leaves_its_control_alone(self, driver, caplog, key, label, wrong):
+        values = paste(driver, f"ZSNR enabled: True, {key}: {wrong}")
+        assert values["Zero Terminal SNR"] is True
+        assert label not in values
+        assert key in caplog.text
+        assert "allowed" in caplog.text
+
+    def test_a_setting_that_is_the_same_here_is_not_overridden(self, driver):
+        text = "a\nSteps: 1, Sampler: Euler, Seed: 1, ZSNR enabled: True, ZSNR CFG rescale: 0.7, ZSNR rescale space: "
+        assert driver.paste(text + "v")[1] == {}
+        assert driver.paste(text + "x0")[1] == {"zsnr_rescale_space": "the predicted picture (x0)"}
+        assert driver.paste(text + "nonsense")[1] == {}
 
 
 def test_two_batches_have_each_their_own_tag(driver):
