@@ -170,9 +170,7 @@ class SharedCases:
 
     @pytest.mark.parametrize("sampler", ["DDIM", "UniPC", "Euler"])
     @pytest.mark.parametrize(("strength", "calls"), [(1.0, 10), (0.5, 6), (0.05, 1), (0.0, 1)])
-    def test_img2img_makes_what_the_strength_asks_for(
-        self, driver: Driver, sampler: str, strength: float, calls: int
-    ):
+    def test_img2img_makes_what_the_strength_asks_for(self, driver: Driver, sampler: str, strength: float, calls: int):
         request = on(driver, steps=10, sampler_name=sampler, denoising_strength=strength)
         result = made(driver.img2img(**request))
         np.testing.assert_allclose(result.timesteps, trailing(10)[-calls:], atol=0.5)

@@ -67,9 +67,7 @@ def _plan_for(sd_model: Any, settings: Settings, asked: Asked) -> tuple[Plan, An
         sampler = sd_samplers.create_sampler(config.name, sd_model)
     except Exception as error:  # as in sampling: the host refuses some samplers for some models
         raise SettingsError(f"{TITLE}: the WebUI cannot make the sampler {config.name} ({shown(error)}).") from error
-    facts_of_sampler = Sampler(
-        config.name, attach.family_of(sampler), schedule_type, asked.steps, _begins_below(asked)
-    )
+    facts_of_sampler = Sampler(config.name, attach.family_of(sampler), schedule_type, asked.steps, _begins_below(asked))
     return make_plan(settings, facts, facts_of_sampler, host_option_is_on()), sampler
 
 
