@@ -178,7 +178,7 @@ _FIELDS = tuple(FIELD_BY_NAME[name] for name in PRESET_FIELDS)
 
 
 def _parse(data: bytes) -> tuple[dict[str, Any], dict[str, Preset]]:
-    """The whole content and the presets in it. Raises SettingsError, or another ValueError, for anything but a file of ours.
+    """The whole content and the presets in it. Raises ValueError (SettingsError is one) for what is not ours.
 
     Only what is saved is checked strictly. Files of earlier versions lack fields, which then have their defaults; those
     of later ones have more, which are kept.

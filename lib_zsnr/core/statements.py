@@ -35,7 +35,8 @@ _FLAGS: Mapping[str, bool] = {"true": True, "yes": True, "on": True, "false": Fa
 _V_FLAGS: _Words = {"true": "v", "false": "epsilon"}
 
 # prediction_type: ModelSpec. predict_key: ComfyUI (comfy_extras/nodes_model_merging.py). ss_v_parameterization: LoRA
-# extraction nodes for ComfyUI. ss_zero_terminal_snr: sd-scripts (train_network.py).
+# extraction nodes for ComfyUI. ss_zero_terminal_snr: sd-scripts (train_network.py),
+# for LoRAs only, so it is in a checkpoint only where somebody copied it there.
 _METADATA = {"modelspec.prediction_type": _WORDS, "modelspec.predict_key": _WORDS, "ss_v_parameterization": _V_FLAGS}
 _ZERO_SNR_METADATA = "ss_zero_terminal_snr"
 
