@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib_zsnr.preset_file import locked, read_bytes, real, replace_file
 from lib_zsnr.settings import FIELD_BY_NAME, PRESET_FIELDS, TITLE, SettingsError
 from lib_zsnr.words import shown
 
@@ -41,13 +42,19 @@ class PresetStore:
         self.path = path
         self.message = ""
         self._lock = threading.Lock()
-        self._seen: tuple[int, int] | None = None
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._seen: tuple[int, int, int] | None = None
+        self._unread = False
+        self._content: dict[str, Any] = {}
         self._presets: dict[str, Preset] = {}
 
     def all(self) -> dict[str, Preset]:
         """Every preset by its key. Never fails: a file that cannot be read counts as empty, and `message` says why."""
         with self._lock:
-            return dict(self._read())
+            self._read()
+            return dict(self._presets)
 
     def get(self, key: str) -> Preset | None:
         """The preset of a checkpoint, or None."""
@@ -56,84 +63,103 @@ class PresetStore:
     def put(self, key: str, name: str, values: Mapping[str, Any]) -> Preset:
         """Save a preset. Raises SettingsError for a wrong value, PresetError where the file cannot be written."""
         preset = Preset(name, check(values))
-        with self._lock:
-            self._write({**self._read(), key: preset})
+        with self._changing() as entries:
+            entries[key] = {**entries.get(key, {}), "name": preset.name, **preset.values}
         return preset
 
     def forget(self, key: str) -> bool:
         """Remove a preset; whether there was one. Raises PresetError where the file cannot be written."""
-        with self._lock:
-            presets = dict(self._read())
-            if presets.pop(key, None) is None:
-                return False
-            self._write(presets)
-            return True
+        if key not in self.all():
+            return False
+        with self._changing() as entries:
+            return entries.pop(key, None) is not None
 
-    def _read(self) -> dict[str, Preset]:
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Any]]:
+        """The entries of the file, then saved: read anew under a lock, so that no other program's save is lost."""
+        with self._lock:
+            try:
+                with locked(self.path):
+                    self._load(may_set_aside=True)
+                    if self._unread:
+                        raise PresetError(f"{self.message} Mend or remove the file, then save again.")
+                    content = {"version": VERSION, **self._content}
+                    entries = dict(content.get("presets", {}))
+                    yield entries
+                    self._write({**content, "presets": entries})
+            except OSError as error:
+                raise PresetError(
+                    f"{TITLE}: the presets could not be saved to {self.path} ({error}). Nothing was changed. "
+                    "Check that the folder can be written to and that the disk is not full."
+                ) from error
+
+    def _read(self) -> None:
         try:
-            facts = self.path.stat()
-        except FileNotFoundError:
-            self._seen, self._presets = None, {}
+            if self._seen is not None and self.path.exists() and self._seen == self._stamp():
+                return
+            self._load(may_set_aside=False)
+            if self._unread and self.message == "":
+                # Damaged: looked at again under the lock, since another program may have set it aside meanwhile.
+                with locked(self.path):
+                    self._load(may_set_aside=True)
         except OSError as error:
             self._unreadable(error)
-        else:
-            if self._seen != (facts.st_mtime_ns, facts.st_size):
-                self._load()
-        return self._presets
 
-    def _load(self) -> None:
-        """Take in the file. Where that fails `_seen` stays None: it is tried again, and not written over."""
-        self._seen, self._presets, self.message = None, {}, ""
+    def _load(self, *, may_set_aside: bool) -> None:
+        """Take in the file. Where that fails `_unread` is set: it is tried again, and not written over."""
+        self._forget_all()
         try:
-            with self.path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            stamp = self._stamp()
+            data = read_bytes(self.path, MAX_BYTES)
+        except FileNotFoundError:
+            return
         except OSError as error:
             self._unreadable(error)
             return
+        self.message = ""
         try:
-            self._presets = _parse(data)
-            self._seen = self._stamp()
-        except (ValueError, RecursionError) as error:
-            self._set_aside(error)
+            self._content, self._presets = _parse(data)
+            self._seen = stamp
+        except (ValueError, OverflowError, RecursionError) as error:
+            self._unread = True
+            if may_set_aside:
+                self._set_aside(error)
 
     def _unreadable(self, error: OSError) -> None:
-        self._seen, self._presets = None, {}
+        self._forget_all()
+        self._unread = True
         self.message = f"{TITLE}: the presets in {self.path} could not be read ({error}). None is used."
 
     def _set_aside(self, why: Exception) -> None:
         """Keep a damaged file under another name, so that a person can mend it and nothing overwrites it."""
-        number, aside = 1, self.path.with_suffix(".damaged.json")
-        while aside.exists():
+        damaged, number = real(self.path), 1
+        aside = damaged.with_suffix(".damaged.json")
+        while os.path.lexists(aside):
             number += 1
-            aside = self.path.with_suffix(f".damaged-{number}.json")
+            aside = damaged.with_suffix(f".damaged-{number}.json")
         try:
-            self.path.rename(aside)
+            damaged.rename(aside)
+            self._unread = False
             kept = f"It was kept as {aside.name}, and a new file is begun."
         except OSError as error:
             kept = f"It could not be renamed either ({error}), so nothing is saved over it."
         self.message = f"{TITLE}: the preset file {self.path} is damaged ({why}). {kept}"
 
-    def _write(self, presets: Mapping[str, Preset]) -> None:
-        if self.path.exists() and self._seen is None:
-            raise PresetError(f"{self.message} Mend or remove the file, then save again.")
-        content = {key: {"name": preset.name, **preset.values} for key, preset in presets.items()}
-        text = json.dumps({"version": VERSION, "presets": content}, indent=2, ensure_ascii=False) + "\n"
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(self.path, text)
-        except OSError as error:
+    def _write(self, content: dict[str, Any]) -> None:
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        data = text.encode("utf-8", "backslashreplace")  # a name that is not Unicode: \udcff is an escape of JSON too
+        if len(data) > MAX_BYTES:
             raise PresetError(
-                f"{TITLE}: the presets could not be saved to {self.path} ({error}). Nothing was changed. "
-                "Check that the folder can be written to and that the disk is not full."
-            ) from error
-        self._presets, self._seen, self.message = dict(presets), self._stamp(), ""
+                f"{TITLE}: with this preset the file {self.path} would have {len(data)} bytes; expected at most "
+                f"{MAX_BYTES}. Nothing was changed. Forget presets that you no longer need, then save again."
+            )
+        replace_file(self.path, data)
+        self._content, self._presets = _parse(data)
+        self._seen, self.message = self._stamp(), ""
 
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            facts = self.path.stat()
-        except OSError:
-            return None
-        return facts.st_mtime_ns, facts.st_size
+    def _stamp(self) -> tuple[int, int, int]:
+        facts = self.path.stat()
+        return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
 def check(values: Mapping[str, Any]) -> dict[str, bool | float]:
@@ -148,36 +174,26 @@ def check(values: Mapping[str, Any]) -> dict[str, bool | float]:
     return {name: FIELD_BY_NAME[name].check(values[name]) for name in PRESET_FIELDS}
 
 
-class _NotOursError(ValueError):
-    pass
+_FIELDS = tuple(FIELD_BY_NAME[name] for name in PRESET_FIELDS)
 
 
-def _parse(data: bytes) -> dict[str, Preset]:
-    """Raises ValueError for anything but a file of ours; SettingsError, from a wrong value, is one."""
+def _parse(data: bytes) -> tuple[dict[str, Any], dict[str, Preset]]:
+    """The whole content and the presets in it. Raises ValueError (SettingsError is one) for what is not ours.
+
+    Only what is saved is checked strictly. Files of earlier versions lack fields, which then have their defaults; those
+    of later ones have more, which are kept.
+    """
     if len(data) > MAX_BYTES:
-        raise _NotOursError(f"it is longer than {MAX_BYTES} bytes")
+        raise SettingsError(f"it is longer than {MAX_BYTES} bytes")
     content = json.loads(data.decode("utf-8"))
     if not isinstance(content, dict) or not isinstance(content.get("presets"), dict):
-        raise _NotOursError("it is not a list of presets")
-    if content.get("version") != VERSION:
-        raise _NotOursError(f"its version is {content.get('version')!r}, this extension knows {VERSION}")
+        raise SettingsError("it is not a list of presets")
+    version = content.get("version")
+    if type(version) is not int or version < VERSION:
+        raise SettingsError(f"its version is {shown(version)}, expected {VERSION} or later")
     presets = {}
     for key, entry in content["presets"].items():
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            raise _NotOursError(f"the preset {key!r} has no name")
-        presets[key] = Preset(entry["name"], check({name: entry[name] for name in entry if name != "name"}))
-    return presets
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside the file, then take its place: whatever happens, one whole file is there."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+            raise SettingsError(f"the preset {shown(key)} has no name")
+        presets[key] = Preset(entry["name"], {f.name: f.check(entry.get(f.name, f.default)) for f in _FIELDS})
+    return content, presets

@@ -145,7 +145,9 @@ class PanelPage:
         """Pick an entry of a drop-down by its whole text."""
         self.page.locator(f"{selector} input").first.click()
         entries = self.page.locator(f"{selector} ul.options li")
-        entries.filter(has_text=text).filter(has=self.page.locator(f'xpath=self::*[@aria-label="{text}"]')).first.click()
+        entries.filter(has_text=text).filter(
+            has=self.page.locator(f'xpath=self::*[@aria-label="{text}"]')
+        ).first.click()
         self.settle()
 
     def choose_sampler(self, name: str) -> None:

@@ -35,7 +35,6 @@ class SharedSettingsPage:
             assert f"ZSNR rescale space: {space}" in result.infotext
         assert len(set(latents.values())) == 3
 
-
     @pytest.mark.parametrize("value", [["v"], {"v": 1}, None, 5, "nonsense"], ids=str)
     def test_a_value_of_the_wrong_type_is_left_out_and_the_extension_is_not(self, driver, value):
         for row in PREFERENCES:

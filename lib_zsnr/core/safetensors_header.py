@@ -16,12 +16,16 @@ from typing import BinaryIO
 LENGTH_BYTES = 8
 """Size of the length field, in bytes (the format)."""
 
-MAX_HEADER_BYTES = 100_000_000
-"""Longest header that the format allows (MAX_HEADER_SIZE in safetensors/src/tensor.rs). SDXL has about 300 KB."""
+MAX_HEADER_BYTES = 4_000_000
+"""Longest header that is read. The format allows 100 MB (MAX_HEADER_SIZE in safetensors/src/tensor.rs), which would
+take seconds and nearly a gigabyte; SDXL has about 300 KB, and metadata with a preview picture or a workflow some MB."""
 
-MAX_JSON_ELEMENTS = 2_000_000
-"""Most values we let a header hold: each costs Python some 70 bytes where the file spends three, so a header of the
-allowed length could otherwise ask for gigabytes. SDXL, with 2,500 tensors, has about 30,000."""
+MAX_JSON_ELEMENTS = 120_000
+"""Most values we let a header hold: each costs Python up to 500 bytes and 2 microseconds, whatever it is. SDXL, with
+2,500 tensors, has about 25,000."""
+
+MAX_JSON_OBJECTS = 40_000
+"""Most tensors that a header may describe, sixteen times those of SDXL: as objects they cost more than other values."""
 
 MAX_SHOWN = 60
 """Longest piece of a stranger's text that is repeated in a message, in characters."""
@@ -71,7 +75,7 @@ def _read_text(file: BinaryIO) -> str:
         raise HeaderError(msg)
     length = int.from_bytes(field, "little")
     if length > MAX_HEADER_BYTES:
-        msg = f"its header claims {length} bytes; expected at most {MAX_HEADER_BYTES}, the limit of the format"
+        msg = f"its header claims {length} bytes; expected at most {MAX_HEADER_BYTES}, the most that is read"
         raise HeaderError(msg)
     if length > size - LENGTH_BYTES:
         msg = f"its header claims {length} bytes, but {size - LENGTH_BYTES} follow; expected the whole header"
@@ -84,6 +88,10 @@ def _read_text(file: BinaryIO) -> str:
     raw = first + file.read(length - 1)
     if len(raw) < length:
         msg = f"its header ended after {len(raw)} of {length} bytes; expected the whole header"
+        raise HeaderError(msg)
+    objects = raw.count(b"{")
+    if objects > MAX_JSON_OBJECTS:
+        msg = f"its header describes about {objects} tensors; expected at most {MAX_JSON_OBJECTS}"
         raise HeaderError(msg)
     elements = sum(raw.count(mark) for mark in (b",", b"{", b"["))
     if elements > MAX_JSON_ELEMENTS:

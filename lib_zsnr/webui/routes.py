@@ -36,9 +36,7 @@ def register(_: Any, app: FastAPI) -> None:
     if any(getattr(route, "path", "").startswith(PREFIX) for route in app.routes):
         return
     guards = [Depends(_allowed)] if shared.cmd_opts.api_auth else []
-    router = APIRouter(
-        prefix=PREFIX, tags=["Zero Terminal SNR"], dependencies=guards, route_class=WordsForWrongValues
-    )
+    router = APIRouter(prefix=PREFIX, tags=["Zero Terminal SNR"], dependencies=guards, route_class=WordsForWrongValues)
     router.get("/version", responses=statuses(401))(version)
     router.get("/checkpoint", response_model=CheckpointAnswer, responses=statuses(401, 404, 409, 422))(checkpoint)
     router.post("/schedule", response_model=ScheduleAnswer, responses=statuses(401, 409, 422))(schedule)
@@ -85,9 +83,7 @@ def schedule(question: ScheduleQuestion) -> Any:
     try:
         settings: Settings = parse([question.settings], options.defaults())
         settings = settings.with_preset(checkpoints.preset_of(checkpoints.loaded()))
-        asked = preview.Asked(
-            question.sampler_name, question.scheduler, question.steps, question.denoising_strength
-        )
+        asked = preview.Asked(question.sampler_name, question.scheduler, question.steps, question.denoising_strength)
         answer = preview.compute(settings, asked)
     except SettingsError as error:
         raise HTTPException(422, printable(str(error))) from error

@@ -8,7 +8,9 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib_zsnr.core import checkpoint
-from lib_zsnr.core.checkpoint import MAX_YAML_BYTES, Traits, read_traits
+from lib_zsnr.core.checkpoint import Traits, read_traits
+from lib_zsnr.core.statements import MAX_YAML_BRACKETS, MAX_YAML_BYTES
 
 unhurried = settings(deadline=None)
 """These examples write files, and how long that takes on a busy machine says nothing."""
@@ -48,6 +51,12 @@ model:
 """
 
 numbers = itertools.count()
+
+
+def cpu_seconds(call: Callable[[], object]) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start
 
 
 def framed(header: bytes) -> bytes:
@@ -282,10 +291,10 @@ class TestFiles:
         ("content", "words"),
         [
             (b"", "it has 0 bytes"),
-            (b"\xff" * 100, "expected at most 100000000"),
-            ((90_000_000).to_bytes(8, "little") + b'{"v_pred":', "claims 90000000 bytes"),
+            (b"\xff" * 100, "expected at most 4000000"),
+            ((3_900_000).to_bytes(8, "little") + b'{"v_pred":', "claims 3900000 bytes"),
             (framed(b'{"v_pred":{},"v_pred":{}}'), "twice"),
-            (framed(b'{"v_pred":' * 100_000), "too deeply"),
+            (framed(b'{"v_pred":' * 30_000), "too deeply"),
             (framed(b'{"v_pred":{},"__metadata__":{"modelspec.prediction_type":1}}'), "expected text"),
         ],
     )
@@ -342,6 +351,7 @@ class TestHostileYaml:
             '"\\UFFFFFFF"',
             "\0",
             "#" * (MAX_YAML_BYTES + 1),
+            "a: [" + "[]," * MAX_YAML_BRACKETS + "]",
         ],
     )
     def test_is_a_problem_and_the_rest_still_counts(self, tmp_path: Path, yaml: str) -> None:
@@ -349,6 +359,14 @@ class TestHostileYaml:
         assert answers(traits) == ("v", None)
         assert ".yaml' was not read: " in traits.problem
         assert "expected a model config" in traits.problem
+
+    @pytest.mark.parametrize(
+        "piece", ["{", "[", "{a: ", "[],", "{},", "a,", "- ", "? ", "?,", "*a,", "k:\n", "a\n", "'a b '"]
+    )
+    @pytest.mark.parametrize("length", [4_000, MAX_YAML_BYTES, 65_536])
+    def test_none_takes_long(self, tmp_path: Path, piece: str, length: int) -> None:
+        path = model(tmp_path, yaml="a: &a [" + piece * ((length - 8) // len(piece)))
+        assert cpu_seconds(lambda: read_traits(path)) < 0.5
 
     def test_not_utf8(self, tmp_path: Path) -> None:
         path = model(tmp_path)

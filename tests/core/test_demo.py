@@ -79,9 +79,7 @@ def test_no_sampler_is_worse_than_its_default(bank, starts, sampler, steps):
 @pytest.mark.parametrize("sampler", SPACED)
 @pytest.mark.parametrize("steps", [6, 8, 10, 12, 15, 20, 30])
 def test_the_bridge_decides_brightness_better_than_what_else_there_is(bank, starts, sampler, steps):
-    errors = {
-        name: brightness_error(sampler, name, steps, bank, starts) for name in ("bridge", "trailing", *OTHERS)
-    }
+    errors = {name: brightness_error(sampler, name, steps, bank, starts) for name in ("bridge", "trailing", *OTHERS)}
     assert min(errors, key=errors.__getitem__) == "bridge", errors
 
 

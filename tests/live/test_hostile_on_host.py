@@ -20,7 +20,7 @@ DIGITS = 10**400
 WRONG = (["v"], {"v": 1}, DIGITS, "nonsense", None, 5)
 PRESETS = "zero-terminal-snr-presets.json"
 # Makes ours fail, where the prompt says so, in a way that nobody expects.
-BREAKER = '''
+BREAKER = """
 from modules import scripts
 
 
@@ -42,7 +42,7 @@ class Breaker(scripts.Script):
 
         Breaker.found = Breaker.found or model.read_model
         model.read_model = fail if "break" in p.prompt else Breaker.found
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,15 @@ from .host_double import checkpoints
 from .host_double.boot import Host
 
 ENTRY = Path(__file__).parents[2] / "scripts" / "zero_terminal_snr.py"
-DEFAULTS: dict[str, Any] = {"prompt": "a red cube", "seed": 1, "width": 64, "height": 64, "steps": 10,
-                            "sampler_name": "Euler", "cfg_scale": 7.0}
+DEFAULTS: dict[str, Any] = {
+    "prompt": "a red cube",
+    "seed": 1,
+    "width": 64,
+    "height": 64,
+    "steps": 10,
+    "sampler_name": "Euler",
+    "cfg_scale": 7.0,
+}
 
 
 class DoubleDriver:
@@ -90,8 +97,9 @@ class DoubleDriver:
 
         model, state = sd_models.model_data.sd_model, dict(_functions())
         if model is not None:
-            state |= {key: getattr(model, key).numpy().tobytes()
-                      for key in ("alphas_cumprod", "alphas_cumprod_original")}
+            state |= {
+                key: getattr(model, key).numpy().tobytes() for key in ("alphas_cumprod", "alphas_cumprod_original")
+            }
             state |= {"parameterization": model.parameterization, "attributes": sorted(vars(model))}
         return state
 
@@ -113,8 +121,11 @@ class DoubleDriver:
 
         updates, settings = infotext_utils.paste(tab, text)
         components = [component for component, _ in infotext_utils.paste_fields[tab]["fields"]]
-        values = {component.label: update["value"] for component, update in zip(components, updates, strict=True)
-                  if "value" in update}
+        values = {
+            component.label: update["value"]
+            for component, update in zip(components, updates, strict=True)
+            if "value" in update
+        }
         return values, {name: value for _, name, value in settings}
 
 
@@ -127,8 +138,11 @@ def _functions() -> Iterator[tuple[str, int]]:
             if inspect.isfunction(value):
                 yield f"{name}.{key}", id(value)
             elif inspect.isclass(value):
-                yield from ((f"{name}.{key}.{part}", id(method)) for part, method in vars(value).items()
-                            if callable(method) or isinstance(method, property))
+                yield from (
+                    (f"{name}.{key}.{part}", id(method))
+                    for part, method in vars(value).items()
+                    if callable(method) or isinstance(method, property)
+                )
 
 
 def gradient(width: int = 64, height: int = 64) -> Image.Image:

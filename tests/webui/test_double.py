@@ -23,13 +23,16 @@ def alphas(driver) -> torch.Tensor:
     return sd_models.model_data.sd_model.alphas_cumprod
 
 
-@pytest.mark.parametrize(("sampler", "steps", "calls", "first", "last"), [
-    ("DDIM", 20, 19, 951, 51),
-    ("DDIM", 7, 7, 995, 143),
-    ("DDIM", 30, 30, 991, 34),
-    ("DDIM CFG++", 20, 19, 951, 51),
-    ("PLMS", 10, 10, 901, 101),
-])
+@pytest.mark.parametrize(
+    ("sampler", "steps", "calls", "first", "last"),
+    [
+        ("DDIM", 20, 19, 951, 51),
+        ("DDIM", 7, 7, 995, 143),
+        ("DDIM", 30, 30, 991, 34),
+        ("DDIM CFG++", 20, 19, 951, 51),
+        ("PLMS", 10, 10, 901, 101),
+    ],
+)
 def test_timesteps_samplers_never_start_at_999(plain_host, sampler, steps, calls, first, last):
     result = plain_host.txt2img(sampler_name=sampler, steps=steps, override_settings=ZERO_SNR)
     assert len(result.calls) == calls
@@ -76,8 +79,10 @@ def test_karras_spends_13_of_20_steps_above_14_6(plain_host):
 
 
 def test_first_img2img_after_the_switch_has_the_old_schedule(plain_host):
-    first_levels = [plain_host.img2img(denoising_strength=1.0, override_settings=settings).levels[0]
-                    for settings in (DEFAULT, ZERO_SNR, ZERO_SNR, DEFAULT, DEFAULT)]
+    first_levels = [
+        plain_host.img2img(denoising_strength=1.0, override_settings=settings).levels[0]
+        for settings in (DEFAULT, ZERO_SNR, ZERO_SNR, DEFAULT, DEFAULT)
+    ]
     assert first_levels == pytest.approx([14.6146, 14.6146, 4518.76, 4518.76, 14.6146], rel=1e-4)
 
 
@@ -118,9 +123,15 @@ def test_marked_sdxl_checkpoint_is_sampled_as_epsilon(plain_host):
 
 
 @pytest.mark.parametrize("checkpoint", ["epsilon", "sd2_v"])
-@pytest.mark.parametrize(("sampler", "function"), [
-    ("Euler", "sample_euler"), ("Heun", "sample_heun"), ("DPM++ 2M", "sample_dpmpp_2m"), ("LMS", "sample_lms"),
-])
+@pytest.mark.parametrize(
+    ("sampler", "function"),
+    [
+        ("Euler", "sample_euler"),
+        ("Heun", "sample_heun"),
+        ("DPM++ 2M", "sample_dpmpp_2m"),
+        ("LMS", "sample_lms"),
+    ],
+)
 def test_equals_k_diffusion_called_directly(plain_host, checkpoint, sampler, function):
     from modules import sd_models
 
@@ -216,8 +227,12 @@ def test_order_of_hooks(probed):
     driver, take = probed
     before = ["setup", "before_process", "process", "before_process_batch", "process_batch"]
     driver.txt2img(**args(True, 0.75, "cut without a word"))
-    assert take() == [*[(name, False) for name in before], ("before_every", "KDiffusionSampler", True, 0.75),
-                      ("post_sample",), ("postprocess",)]
+    assert take() == [
+        *[(name, False) for name in before],
+        ("before_every", "KDiffusionSampler", True, 0.75),
+        ("post_sample",),
+        ("postprocess",),
+    ]
     driver.img2img(n_iter=2)
     seen = take()
     batch = ["before_process_batch", "process_batch", "before_every", "post_sample"]

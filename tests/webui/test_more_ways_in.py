@@ -284,8 +284,13 @@ def test_two_batches_have_each_their_own_tag(driver):
     from modules import double
 
     request = {**on(driver, steps=1), "zsnr": [False], "prompt": ["<cfg_rescale:0.5> a", "a"], "n_iter": 2}
-    processed = driver.host.api.text2imgapi(**{key: value for key, value in request.items() if key != "zsnr"},
-                                            seed=1, width=64, height=64, sampler_name="Euler")
+    processed = driver.host.api.text2imgapi(
+        **{key: value for key, value in request.items() if key != "zsnr"},
+        seed=1,
+        width=64,
+        height=64,
+        sampler_name="Euler",
+    )
     double.clear()
     first, second = processed.infotexts[-2:]
     assert "ZSNR prompt tag CFG rescale: 0.5" in first

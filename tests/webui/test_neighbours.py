@@ -162,5 +162,3 @@ def test_a_spent_attachment_under_a_wrapper_that_stays_passes_straight_through()
     with pytest.raises(ZeroTerminalSNRError, match="second"):
         sampler.sample(None)
     assert sampler.sample(None) == "wrapped, wrapped, sampled"
-
-

@@ -87,8 +87,16 @@ def test_wrong_switches_of_the_panel_count_as_their_default(driver, row, value, 
     assert row.key in caplog.text
 
 
-HOST_OPTIONS = ["sd_noise_schedule", "img2img_extra_noise", "enable_quantization", "always_discard_next_to_last_sigma",
-                "uni_pc_order", "uni_pc_variant", "img2img_fix_steps", "ad_script_names"]
+HOST_OPTIONS = [
+    "sd_noise_schedule",
+    "img2img_extra_noise",
+    "enable_quantization",
+    "always_discard_next_to_last_sigma",
+    "uni_pc_order",
+    "uni_pc_variant",
+    "img2img_fix_steps",
+    "ad_script_names",
+]
 
 
 @pytest.mark.parametrize("name", HOST_OPTIONS)

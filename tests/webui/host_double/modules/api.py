@@ -15,8 +15,20 @@ from modules.processing import (
 )
 
 # Taken by the host, without effect in the double.
-IGNORED = {"save_images", "send_images", "do_not_save_samples", "do_not_save_grid", "inpaint_full_res",
-           "inpainting_fill", "mask_blur", "resize_mode", "hr_upscaler", "restore_faces", "tiling", "sampler_index"}
+IGNORED = {
+    "save_images",
+    "send_images",
+    "do_not_save_samples",
+    "do_not_save_grid",
+    "inpaint_full_res",
+    "inpainting_fill",
+    "mask_blur",
+    "resize_mode",
+    "hr_upscaler",
+    "restore_faces",
+    "tiling",
+    "sampler_index",
+}
 
 
 class Api:
@@ -32,7 +44,7 @@ class Api:
         with gr.Blocks():
             for script in runner.scripts:
                 if script.ui(script.is_img2img):
-                    args[script.args_from:script.args_to] = [part.value for part in script.ui(script.is_img2img)]
+                    args[script.args_from : script.args_to] = [part.value for part in script.ui(script.is_img2img)]
         return args
 
     def text2imgapi(self, **request) -> Processed:

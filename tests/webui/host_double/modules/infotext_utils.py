@@ -39,10 +39,21 @@ def unquote(text):
 
 
 # What an infotext that lacks the key means.
-_ABSENT = {"Clip skip": "1", "Hires resize-1": 0, "Hires resize-2": 0, "Hires sampler": "Use same sampler",
-           "Hires schedule type": "Use same scheduler", "Hires checkpoint": "Use same checkpoint",
-           "Hires prompt": "", "Hires negative prompt": "", "Schedule type": "Automatic", "Schedule max sigma": 0,
-           "Schedule min sigma": 0, "Schedule rho": 0, "Refiner switch by sampling steps": False}
+_ABSENT = {
+    "Clip skip": "1",
+    "Hires resize-1": 0,
+    "Hires resize-2": 0,
+    "Hires sampler": "Use same sampler",
+    "Hires schedule type": "Use same scheduler",
+    "Hires checkpoint": "Use same checkpoint",
+    "Hires prompt": "",
+    "Hires negative prompt": "",
+    "Schedule type": "Automatic",
+    "Schedule max sigma": 0,
+    "Schedule min sigma": 0,
+    "Schedule rho": 0,
+    "Refiner switch by sampling steps": False,
+}
 
 
 def parse_generation_parameters(x: str, skip_fields: list[str] | None = None) -> dict:

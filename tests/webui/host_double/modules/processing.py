@@ -22,9 +22,16 @@ class Processed:
 
 def create_infotext(p, index: int = 0) -> str:
     """extra_generation_params come last and win; a value may be a text, a list (one per image) or a function."""
-    params = {"Steps": p.steps, "Sampler": p.sampler_name, "Schedule type": p.scheduler, "CFG scale": p.cfg_scale,
-              "Seed": p.all_seeds[index], "Size": f"{p.width}x{p.height}",
-              "Model": p.sd_model.sd_checkpoint_info.name_for_extra, **p.extra_generation_params}
+    params = {
+        "Steps": p.steps,
+        "Sampler": p.sampler_name,
+        "Schedule type": p.scheduler,
+        "CFG scale": p.cfg_scale,
+        "Seed": p.all_seeds[index],
+        "Size": f"{p.width}x{p.height}",
+        "Model": p.sd_model.sd_checkpoint_info.name_for_extra,
+        **p.extra_generation_params,
+    }
     texts = []
     for key, value in params.items():
         try:
@@ -100,8 +107,14 @@ def _batch(p, n: int) -> list[Image.Image]:
     if n == 0:
         double.notes.params_txt = create_infotext(p)  # the file params.txt: before any sampling
     sd_models.apply_alpha_schedule_override(p.sd_model, p)
-    samples = p.sample(conditioning=p.c, unconditional_conditioning=p.uc, seeds=p.seeds, subseeds=p.subseeds,
-                       subseed_strength=p.subseed_strength, prompts=p.prompts)
+    samples = p.sample(
+        conditioning=p.c,
+        unconditional_conditioning=p.uc,
+        seeds=p.seeds,
+        subseeds=p.subseeds,
+        subseed_strength=p.subseed_strength,
+        prompts=p.prompts,
+    )
     if p.scripts is not None:
         args = scripts.PostSampleArgs(samples)
         p.scripts.post_sample(p, args)

@@ -95,7 +95,8 @@ class StableDiffusionProcessing:
     def setup_prompts(self):
         count = self.batch_size * self.n_iter
         self.all_prompts, self.all_negative_prompts = (
-            text if isinstance(text, list) else [text] * count for text in (self.prompt, self.negative_prompt))
+            text if isinstance(text, list) else [text] * count for text in (self.prompt, self.negative_prompt)
+        )
         self.main_prompt, self.main_negative_prompt = self.all_prompts[0], self.all_negative_prompts[0]
         self.all_seeds = [int(self.seed) + i for i in range(len(self.all_prompts))]
         self.all_subseeds = [int(self.subseed) + i for i in range(len(self.all_prompts))]
@@ -104,8 +105,10 @@ class StableDiffusionProcessing:
         self.c, self.uc = self._conds(self.prompts, self.negative_prompts)
 
     def _conds(self, prompts, negative_prompts):
-        return (prompt_parser.get_multicond_learned_conditioning(shared.sd_model, prompts, self.steps),
-                prompt_parser.get_learned_conditioning(shared.sd_model, negative_prompts, self.steps))
+        return (
+            prompt_parser.get_multicond_learned_conditioning(shared.sd_model, prompts, self.steps),
+            prompt_parser.get_learned_conditioning(shared.sd_model, negative_prompts, self.steps),
+        )
 
     def get_conds(self):
         return self.c, self.uc

@@ -48,10 +48,12 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         self.sampler = sd_samplers.create_sampler(self.sampler_name, self.sd_model)
         x = self.rng.next()
         if self.scripts is not None:
-            self.scripts.process_before_every_sampling(p=self, x=x, noise=x, c=conditioning,
-                                                       uc=unconditional_conditioning)
-        samples = self.sampler.sample(self, x, conditioning, unconditional_conditioning,
-                                      image_conditioning=self.txt2img_image_conditioning(x))
+            self.scripts.process_before_every_sampling(
+                p=self, x=x, noise=x, c=conditioning, uc=unconditional_conditioning
+            )
+        samples = self.sampler.sample(
+            self, x, conditioning, unconditional_conditioning, image_conditioning=self.txt2img_image_conditioning(x)
+        )
         double.notes.latents.append(samples)
         if not self.enable_hr:
             return samples
@@ -66,7 +68,8 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         self.is_hr_pass = True
         self.sampler = sd_samplers.create_sampler(self.hr_sampler_name or self.sampler_name, self.sd_model)
         samples = torch.nn.functional.interpolate(
-            samples, size=(self.hr_upscale_to_y // opt_f, self.hr_upscale_to_x // opt_f), mode="bilinear")
+            samples, size=(self.hr_upscale_to_y // opt_f, self.hr_upscale_to_x // opt_f), mode="bilinear"
+        )
         image_conditioning = self.txt2img_image_conditioning(samples, self.hr_upscale_to_x, self.hr_upscale_to_y)
         self.rng = rng.ImageRNG(samples.shape[1:], self.seeds)
         noise = self.rng.next()
@@ -77,8 +80,14 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
             self.scripts.before_hr(self)
             self.scripts.process_before_every_sampling(p=self, x=samples, noise=noise, c=self.hr_c, uc=self.hr_uc)
         samples = self.sampler.sample_img2img(
-            self, samples, noise, self.hr_c, self.hr_uc, steps=self.hr_second_pass_steps or self.steps,
-            image_conditioning=image_conditioning)
+            self,
+            samples,
+            noise,
+            self.hr_c,
+            self.hr_uc,
+            steps=self.hr_second_pass_steps or self.steps,
+            image_conditioning=image_conditioning,
+        )
         double.notes.latents.append(samples)
         self.sampler = None
         decoded = decode_latent_batch(self.sd_model, samples)
@@ -88,8 +97,10 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
     def calculate_hr_conds(self):
         if self.hr_c is None:
             prompt = extra_networks.parse_prompt(self.hr_prompt)[0] if self.hr_prompt else ""
-            self.hr_c, self.hr_uc = self._conds([prompt or text for text in self.prompts],
-                                                [self.hr_negative_prompt or text for text in self.negative_prompts])
+            self.hr_c, self.hr_uc = self._conds(
+                [prompt or text for text in self.prompts],
+                [self.hr_negative_prompt or text for text in self.negative_prompts],
+            )
 
     def setup_conds(self):
         self.hr_c = self.hr_uc = None
@@ -150,10 +161,17 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
         if self.initial_noise_multiplier != 1.0:
             self.extra_generation_params["Noise multiplier"] = self.initial_noise_multiplier
         if self.scripts is not None:
-            self.scripts.process_before_every_sampling(p=self, x=self.init_latent, noise=x, c=conditioning,
-                                                       uc=unconditional_conditioning)
-        samples = self.sampler.sample_img2img(self, self.init_latent, x, conditioning, unconditional_conditioning,
-                                              image_conditioning=self.image_conditioning)
+            self.scripts.process_before_every_sampling(
+                p=self, x=self.init_latent, noise=x, c=conditioning, uc=unconditional_conditioning
+            )
+        samples = self.sampler.sample_img2img(
+            self,
+            self.init_latent,
+            x,
+            conditioning,
+            unconditional_conditioning,
+            image_conditioning=self.image_conditioning,
+        )
         double.notes.latents.append(samples)
         if self.mask is None:
             return samples

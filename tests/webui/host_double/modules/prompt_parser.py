@@ -65,5 +65,6 @@ def _stack(conds):
     if isinstance(conds[0], dict):
         return DictWithShape({key: _stack([cond[key] for cond in conds]) for key in conds[0]})
     longest = max(cond.shape[0] for cond in conds)
-    return torch.stack([torch.cat([cond, cond[-1:].repeat(longest - len(cond), *[1] * (cond.ndim - 1))])
-                        for cond in conds])
+    return torch.stack(
+        [torch.cat([cond, cond[-1:].repeat(longest - len(cond), *[1] * (cond.ndim - 1))]) for cond in conds]
+    )

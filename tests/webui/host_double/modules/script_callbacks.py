@@ -10,13 +10,21 @@ from modules import errors
 
 # Registration name (on_<name>) -> name of the function that runs the callbacks.
 EVENTS = {
-    "app_started": "app_started_callback", "before_reload": "app_reload_callback",
-    "model_loaded": "model_loaded_callback", "ui_tabs": "ui_tabs_callback", "ui_settings": "ui_settings_callback",
-    "extra_noise": "extra_noise_callback", "cfg_denoiser": "cfg_denoiser_callback",
-    "cfg_denoised": "cfg_denoised_callback", "cfg_after_cfg": "cfg_after_cfg_callback",
-    "infotext_pasted": "infotext_pasted_callback", "script_unloaded": "script_unloaded_callback",
-    "before_ui": "before_ui_callback", "image_saved": "image_saved_callback",
-    "before_image_saved": "before_image_saved_callback", "after_component": "after_component_callback",
+    "app_started": "app_started_callback",
+    "before_reload": "app_reload_callback",
+    "model_loaded": "model_loaded_callback",
+    "ui_tabs": "ui_tabs_callback",
+    "ui_settings": "ui_settings_callback",
+    "extra_noise": "extra_noise_callback",
+    "cfg_denoiser": "cfg_denoiser_callback",
+    "cfg_denoised": "cfg_denoised_callback",
+    "cfg_after_cfg": "cfg_after_cfg_callback",
+    "infotext_pasted": "infotext_pasted_callback",
+    "script_unloaded": "script_unloaded_callback",
+    "before_ui": "before_ui_callback",
+    "image_saved": "image_saved_callback",
+    "before_image_saved": "before_image_saved_callback",
+    "after_component": "after_component_callback",
 }
 callback_map: dict[str, list[Callable]] = {f"callbacks_{event}": [] for event in EVENTS}
 
@@ -65,17 +73,26 @@ class ExtraNoiseParams(SimpleNamespace):
 class CFGDenoiserParams(SimpleNamespace):
     """The inputs of one denoiser call; a callback may replace any of them."""
 
-    def __init__(self, x, image_cond, sigma, sampling_step, total_sampling_steps, text_cond, text_uncond,
-                 denoiser=None):
-        super().__init__(x=x, image_cond=image_cond, sigma=sigma, sampling_step=sampling_step,
-                         total_sampling_steps=total_sampling_steps, text_cond=text_cond, text_uncond=text_uncond,
-                         denoiser=denoiser)
+    def __init__(
+        self, x, image_cond, sigma, sampling_step, total_sampling_steps, text_cond, text_uncond, denoiser=None
+    ):
+        super().__init__(
+            x=x,
+            image_cond=image_cond,
+            sigma=sigma,
+            sampling_step=sampling_step,
+            total_sampling_steps=total_sampling_steps,
+            text_cond=text_cond,
+            text_uncond=text_uncond,
+            denoiser=denoiser,
+        )
 
 
 class CFGDenoisedParams(SimpleNamespace):
     def __init__(self, x, sampling_step, total_sampling_steps, inner_model):
-        super().__init__(x=x, sampling_step=sampling_step, total_sampling_steps=total_sampling_steps,
-                         inner_model=inner_model)
+        super().__init__(
+            x=x, sampling_step=sampling_step, total_sampling_steps=total_sampling_steps, inner_model=inner_model
+        )
 
 
 class AfterCFGCallbackParams(SimpleNamespace):

@@ -20,8 +20,17 @@ scripts_data: list[ScriptClassData] = []
 scripts_txt2img: ScriptRunner = None
 scripts_img2img: ScriptRunner = None
 
-HOOKS = ("setup", "before_process", "process", "before_process_batch", "after_extra_networks_activate",
-         "process_batch", "process_before_every_sampling", "before_hr", "postprocess_batch")
+HOOKS = (
+    "setup",
+    "before_process",
+    "process",
+    "before_process_batch",
+    "after_extra_networks_activate",
+    "process_batch",
+    "process_before_every_sampling",
+    "before_hr",
+    "postprocess_batch",
+)
 
 
 class PostSampleArgs(SimpleNamespace):
@@ -31,9 +40,16 @@ class PostSampleArgs(SimpleNamespace):
 
 class MaskBlendArgs(SimpleNamespace):
     def __init__(self, current_latent, nmask, init_latent, mask, blended_latent, denoiser=None, sigma=None):
-        super().__init__(current_latent=current_latent, nmask=nmask, init_latent=init_latent, mask=mask,
-                         blended_latent=blended_latent, denoiser=denoiser, sigma=sigma,
-                         is_final_blend=denoiser is None)
+        super().__init__(
+            current_latent=current_latent,
+            nmask=nmask,
+            init_latent=init_latent,
+            mask=mask,
+            blended_latent=blended_latent,
+            denoiser=denoiser,
+            sigma=sigma,
+            is_final_blend=denoiser is None,
+        )
 
 
 class Script:
@@ -122,7 +138,7 @@ class ScriptRunner:
             if hook == "setup" and p.is_api and script.setup_for_ui_only:
                 continue
             try:
-                args = p.script_args[script.args_from:script.args_to]
+                args = p.script_args[script.args_from : script.args_to]
                 getattr(script, hook)(p, *more, *args, **kwargs)
             except Exception:
                 errors.report(f"Error running {hook}: {script.filename}", exc_info=True)
@@ -141,8 +157,7 @@ class ScriptRunner:
 
 
 for _hook in HOOKS[1:]:
-    setattr(ScriptRunner, _hook,
-            lambda self, p, _hook=_hook, **kwargs: self._run(_hook, p, **kwargs))
+    setattr(ScriptRunner, _hook, lambda self, p, _hook=_hook, **kwargs: self._run(_hook, p, **kwargs))
 
 
 def load_module(path):
@@ -163,8 +178,11 @@ def load_scripts(paths: list[str]) -> None:
         try:
             module = load_module(path)
             # Any subclass in the module's namespace counts: also an imported base class.
-            scripts_data.extend(ScriptClassData(value, path, basedir, module) for value in vars(module).values()
-                                if inspect.isclass(value) and issubclass(value, Script))
+            scripts_data.extend(
+                ScriptClassData(value, path, basedir, module)
+                for value in vars(module).values()
+                if inspect.isclass(value) and issubclass(value, Script)
+            )
         except Exception:
             errors.report(f"Error loading script: {os.path.basename(path)}", exc_info=True)
         finally:

@@ -65,7 +65,8 @@ class SkipWritingToConfig:
 
 def get_closet_checkpoint_match(search_string):
     return checkpoint_aliases.get(search_string) or next(
-        (info for title, info in checkpoints_list.items() if search_string and search_string in title), None)
+        (info for title, info in checkpoints_list.items() if search_string and search_string in title), None
+    )
 
 
 def select_checkpoint() -> CheckpointInfo:

@@ -32,7 +32,7 @@ def get_sampler_and_scheduler(sampler_name, scheduler_name, *, convert_automatic
     for candidate in sd_schedulers.schedulers:
         for ending in (candidate.label, candidate.name, *(candidate.aliases or [])):
             if name.endswith(f" {ending}"):
-                scheduler, name = candidate, name[:-len(ending) - 1]
+                scheduler, name = candidate, name[: -len(ending) - 1]
     sampler = all_samplers_map.get(name, samplers[0])
     if convert_automatic and sampler.options.get("scheduler") == scheduler.name:
         scheduler = sd_schedulers.schedulers[0]

@@ -44,7 +44,7 @@ class CFGDenoiser(torch.nn.Module):
         self.sampler.sampler_extra_args["cond"], self.sampler.sampler_extra_args["uncond"] = self.p.get_conds()
 
     def combine_denoised(self, x_out, conds_list, uncond, cond_scale):
-        rows_uncond = x_out[-uncond.shape[0]:]
+        rows_uncond = x_out[-uncond.shape[0] :]
         denoised = rows_uncond.clone()
         for i, parts in enumerate(conds_list):
             for row, weight in parts:
@@ -80,7 +80,7 @@ class CFGDenoiser(torch.nn.Module):
             x_out = torch.cat([x_out, x_out[first_rows]])
         cfg_denoised_callback(CFGDenoisedParams(x_out, state.sampling_step, state.sampling_steps, self.inner_model))
         if self.need_last_noise_uncond:
-            self.last_noise_uncond = x_out[-uncond.shape[0]:].clone()
+            self.last_noise_uncond = x_out[-uncond.shape[0] :].clone()
 
         scale = cond_scale * self.cond_scale_miltiplier
         if is_edit_model:
@@ -145,7 +145,7 @@ class CFGDenoiser(torch.nn.Module):
 
     def _call(self, params, cond, a, b, first):
         """Rows a..b of the input with the rows of `cond` that start at `first`."""
-        cond = _per_part(lambda part: part[first:first + b - a], cond)
+        cond = _per_part(lambda part: part[first : first + b - a], cond)
         image_cond = params.image_cond[a:b]
         text = cond if isinstance(cond, dict) else {"c_crossattn": [cond]}
         double.notes.level = float(params.sigma[a])
@@ -175,8 +175,9 @@ def _replace_text(cond, text):
 
 def _pad_text(cond, missing, empty):
     text = cond["crossattn"] if isinstance(cond, dict) else cond
-    filling = text[:, -1:].repeat(1, missing, 1) if empty is None else empty.repeat(
-        len(text), missing // empty.shape[1], 1)
+    filling = (
+        text[:, -1:].repeat(1, missing, 1) if empty is None else empty.repeat(len(text), missing // empty.shape[1], 1)
+    )
     return _replace_text(cond, torch.cat([text, filling], 1))
 
 

@@ -130,7 +130,7 @@ class Sampler:
             return None
         from k_diffusion.sampling import BrownianTreeNoiseSampler  # needs torchsde: only where it is used
 
-        seeds = p.all_seeds[p.iteration * p.batch_size:(p.iteration + 1) * p.batch_size]
+        seeds = p.all_seeds[p.iteration * p.batch_size : (p.iteration + 1) * p.batch_size]
         return BrownianTreeNoiseSampler(x, sigmas[sigmas > 0].min(), sigmas.max(), seed=seeds)
 
     def _add_extra_noise(self, p, noise, x, xi, scale):
@@ -147,12 +147,23 @@ class Sampler:
         """The end of `sample` and `sample_img2img` in both families."""
         self.last_latent = x if self.model_wrap_cfg.init_latent is None else self.model_wrap_cfg.init_latent
         self.sampler_extra_args = {
-            "cond": conditioning, "image_cond": image_conditioning, "uncond": unconditional_conditioning,
-            "cond_scale": p.cfg_scale, "s_min_uncond": self.s_min_uncond,
+            "cond": conditioning,
+            "image_cond": image_conditioning,
+            "uncond": unconditional_conditioning,
+            "cond_scale": p.cfg_scale,
+            "s_min_uncond": self.s_min_uncond,
         }
-        samples = self.launch_sampling(steps, lambda: self.func(
-            self.model_wrap_cfg, x, extra_args=self.sampler_extra_args, disable=False, callback=self.callback_state,
-            **kwargs))
+        samples = self.launch_sampling(
+            steps,
+            lambda: self.func(
+                self.model_wrap_cfg,
+                x,
+                extra_args=self.sampler_extra_args,
+                disable=False,
+                callback=self.callback_state,
+                **kwargs,
+            ),
+        )
         self.add_infotext(p)
         return samples
 
@@ -165,6 +176,7 @@ class Sampler:
     def sample(self, p, x, conditioning, unconditional_conditioning, steps=None, image_conditioning=None):
         raise NotImplementedError
 
-    def sample_img2img(self, p, x, noise, conditioning, unconditional_conditioning, steps=None,
-                       image_conditioning=None):
+    def sample_img2img(
+        self, p, x, noise, conditioning, unconditional_conditioning, steps=None, image_conditioning=None
+    ):
         raise NotImplementedError

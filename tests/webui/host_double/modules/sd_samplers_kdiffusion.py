@@ -43,9 +43,15 @@ samplers_k_diffusion = [
 _CHURN = ["s_churn", "s_tmin", "s_tmax", "s_noise"]
 _NOISE = ["s_noise"]
 sampler_extra_params = {
-    "sample_euler": _CHURN, "sample_heun": _CHURN, "sample_dpm_2": _CHURN, "sample_dpm_fast": _NOISE,
-    "sample_dpm_2_ancestral": _NOISE, "sample_dpmpp_2s_ancestral": _NOISE, "sample_dpmpp_sde": _NOISE,
-    "sample_dpmpp_2m_sde": _NOISE, "sample_dpmpp_3m_sde": _NOISE,
+    "sample_euler": _CHURN,
+    "sample_heun": _CHURN,
+    "sample_dpm_2": _CHURN,
+    "sample_dpm_fast": _NOISE,
+    "sample_dpm_2_ancestral": _NOISE,
+    "sample_dpmpp_2s_ancestral": _NOISE,
+    "sample_dpmpp_sde": _NOISE,
+    "sample_dpmpp_2m_sde": _NOISE,
+    "sample_dpmpp_3m_sde": _NOISE,
 }
 
 
@@ -78,7 +84,8 @@ class KDiffusionSampler(sd_samplers_common.Sampler):
         steps += 1 if discard else 0
         name = (p.hr_scheduler if p.is_hr_pass else p.scheduler) or "Automatic"
         scheduler = sd_schedulers.schedulers_map.get(
-            self.config.options.get("scheduler") if name == "Automatic" else name)
+            self.config.options.get("scheduler") if name == "Automatic" else name
+        )
         if p.sampler_noise_scheduler_override:
             sigmas = p.sampler_noise_scheduler_override(steps)
         elif scheduler is None or scheduler.function is None:
@@ -95,8 +102,13 @@ class KDiffusionSampler(sd_samplers_common.Sampler):
         elif scheduler.label != info.get("Schedule type"):
             info["Hires schedule type"] = scheduler.label
         low, high = self.model_wrap.sigmas[0].item(), self.model_wrap.sigmas[-1].item()
-        kwargs = dict(zip(("sigma_min", "sigma_max"),
-                          (0.1, 10) if opts.use_old_karras_scheduler_sigmas else (low, high), strict=True))
+        kwargs = dict(
+            zip(
+                ("sigma_min", "sigma_max"),
+                (0.1, 10) if opts.use_old_karras_scheduler_sigmas else (low, high),
+                strict=True,
+            )
+        )
         for key, model_value in (("sigma_min", low), ("sigma_max", high)):
             if getattr(opts, key) not in (0, model_value):
                 kwargs[key] = info[f"Schedule {key[-3:]} sigma"] = getattr(opts, key)
@@ -115,17 +127,23 @@ class KDiffusionSampler(sd_samplers_common.Sampler):
             kwargs["solver_type"] = "heun"
         return kwargs
 
-    def sample_img2img(self, p, x, noise, conditioning, unconditional_conditioning, steps=None,
-                       image_conditioning=None):
+    def sample_img2img(
+        self, p, x, noise, conditioning, unconditional_conditioning, steps=None, image_conditioning=None
+    ):
         steps, t_enc = sd_samplers_common.setup_img2img_steps(p, steps)
         sigmas = self.get_sigmas(p, steps)
-        sigma_sched = sigmas[steps - t_enc - 1:]
+        sigma_sched = sigmas[steps - t_enc - 1 :]
         xi = self._add_extra_noise(p, noise, x, x + noise * sigma_sched[0], 1.0)
         double.notes.noised.append(xi)
         kwargs, parameters = self.initialize(p), inspect.signature(self.func).parameters
         # DPM fast and adaptive cannot end at 0, so the host ends them at the last sigma before it.
-        offered = {"sigma_min": sigma_sched[-2], "sigma_max": sigma_sched[0], "n": len(sigma_sched) - 1,
-                   "sigma_sched": sigma_sched, "sigmas": sigma_sched}
+        offered = {
+            "sigma_min": sigma_sched[-2],
+            "sigma_max": sigma_sched[0],
+            "n": len(sigma_sched) - 1,
+            "sigma_sched": sigma_sched,
+            "sigmas": sigma_sched,
+        }
         kwargs.update({key: value for key, value in offered.items() if key in parameters})
         self._solver_options(p, x, sigmas, kwargs)
         self.model_wrap_cfg.init_latent = x
@@ -139,8 +157,12 @@ class KDiffusionSampler(sd_samplers_common.Sampler):
         x = x * (torch.sqrt(1.0 + sigmas[0] ** 2.0) if opts.sgm_noise_multiplier else sigmas[0])
         double.notes.noised.append(x)
         kwargs, parameters = self.initialize(p), inspect.signature(self.func).parameters
-        offered = {"sigma_min": self.model_wrap.sigmas[0].item(), "sigma_max": self.model_wrap.sigmas[-1].item(),
-                   "n": steps, "sigmas": sigmas}
+        offered = {
+            "sigma_min": self.model_wrap.sigmas[0].item(),
+            "sigma_max": self.model_wrap.sigmas[-1].item(),
+            "n": steps,
+            "sigmas": sigmas,
+        }
         kwargs.update({key: value for key, value in offered.items() if key in parameters})
         self._solver_options(p, x, sigmas, kwargs)
         return self._run(p, x, steps, conditioning, unconditional_conditioning, image_conditioning, kwargs)

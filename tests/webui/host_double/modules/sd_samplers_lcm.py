@@ -13,7 +13,7 @@ from modules import sd_samplers_cfg_denoiser, sd_samplers_common, sd_samplers_kd
 class LCMCompVisDenoiser(DiscreteEpsDDPMDenoiser):
     def __init__(self, model):
         self.skip_steps = 20
-        super().__init__(model, model.alphas_cumprod[self.skip_steps - 1::self.skip_steps].clone(), quantize=None)
+        super().__init__(model, model.alphas_cumprod[self.skip_steps - 1 :: self.skip_steps].clone(), quantize=None)
 
     def get_sigmas(self, n=None):
         if n is None:

@@ -70,8 +70,9 @@ class CompVisSampler(sd_samplers_common.Sampler):
         stride = 1000 // (steps + 1 if discard else steps)
         return torch.clip(torch.asarray(list(range(0, 1000, stride)), device=devices.device) + 1, 0, 999)
 
-    def sample_img2img(self, p, x, noise, conditioning, unconditional_conditioning, steps=None,
-                       image_conditioning=None):
+    def sample_img2img(
+        self, p, x, noise, conditioning, unconditional_conditioning, steps=None, image_conditioning=None
+    ):
         steps, t_enc = sd_samplers_common.setup_img2img_steps(p, steps)
         timesteps = self.get_timesteps(p, steps)
         # Noised to one level above the first that is denoised (:102, :98); read from the shared model.

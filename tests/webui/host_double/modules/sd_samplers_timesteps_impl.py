@@ -121,8 +121,15 @@ def unipc(model, x, timesteps, extra_args=None, callback=None, disable=None, is_
     ns = uni_pc.NoiseScheduleVP("discrete", alphas_cumprod=model.inner_model.inner_model.alphas_cumprod)
     t_start = timesteps[-1] / 1000 + 1 / 1000 if is_img2img else None
     opts = shared.opts
-    sampler = UniPCCFG(model, extra_args, callback, ns, predict_x0=True, thresholding=False,
-                       variant=opts.uni_pc_variant)
-    return sampler.sample(x, steps=len(timesteps), t_start=t_start, skip_type=opts.uni_pc_skip_type,
-                          method="multistep", order=opts.uni_pc_order,
-                          lower_order_final=opts.uni_pc_lower_order_final)
+    sampler = UniPCCFG(
+        model, extra_args, callback, ns, predict_x0=True, thresholding=False, variant=opts.uni_pc_variant
+    )
+    return sampler.sample(
+        x,
+        steps=len(timesteps),
+        t_start=t_start,
+        skip_type=opts.uni_pc_skip_type,
+        method="multistep",
+        order=opts.uni_pc_order,
+        lower_order_final=opts.uni_pc_lower_order_final,
+    )

@@ -12,8 +12,10 @@ from modules import shared
 from scipy import stats
 
 # https://research.nvidia.com/labs/toronto-ai/AlignYourSteps/howto.html: ends at 14.615 whatever the model's range
-_AYS = {True: (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029),
-        False: (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)}
+_AYS = {
+    True: (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029),
+    False: (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029),
+}
 
 
 @dataclasses.dataclass

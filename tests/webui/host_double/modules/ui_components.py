@@ -33,8 +33,15 @@ class InputAccordion(gr.Checkbox):
         super().__init__(value, **{**kwargs, "elem_id": f"{self.accordion_id}-checkbox", "visible": False})
         script = f"function(checked){{ inputAccordionChecked('{self.accordion_id}', checked); }}"
         self.change(fn=None, _js=script, inputs=[self])
-        self.accordion = gr.Accordion(**{"label": "Accordion", **kwargs, "elem_id": self.accordion_id, "open": value,
-                                         "elem_classes": ["input-accordion"]})
+        self.accordion = gr.Accordion(
+            **{
+                "label": "Accordion",
+                **kwargs,
+                "elem_id": self.accordion_id,
+                "open": value,
+                "elem_classes": ["input-accordion"],
+            }
+        )
 
     def extra(self):
         return gr.Column(elem_id=f"{self.accordion_id}-extra", elem_classes="input-accordion-extra", min_width=0)

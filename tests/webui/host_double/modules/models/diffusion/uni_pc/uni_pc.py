@@ -44,8 +44,16 @@ def _interpolate(x, xp, yp):
 
 
 class UniPC:
-    def __init__(self, model_fn, noise_schedule, predict_x0=True, thresholding=False, max_val=1.0, variant="bh1",
-                 after_update=None):
+    def __init__(
+        self,
+        model_fn,
+        noise_schedule,
+        predict_x0=True,
+        thresholding=False,
+        max_val=1.0,
+        variant="bh1",
+        after_update=None,
+    ):
         if not predict_x0 or thresholding or variant not in ("bh1", "bh2"):
             raise NotImplementedError("the double knows data prediction with bh1 or bh2 only")
         self.model_fn_, self.noise_schedule, self.variant = model_fn, noise_schedule, variant
@@ -105,12 +113,26 @@ class UniPC:
         return torch.stack(rows), torch.stack(values), b_h
 
     @torch.no_grad()
-    def sample(self, x, steps=20, t_start=None, t_end=None, order=3, skip_type="time_uniform", method="multistep",
-               lower_order_final=True):
+    def sample(
+        self,
+        x,
+        steps=20,
+        t_start=None,
+        t_end=None,
+        order=3,
+        skip_type="time_uniform",
+        method="multistep",
+        lower_order_final=True,
+    ):
         ns = self.noise_schedule
         assert steps >= order, "UniPC order must be < sampling steps"
-        timesteps = self.get_time_steps(skip_type=skip_type, t_T=ns.T if t_start is None else t_start,
-                                        t_0=1.0 / ns.total_N if t_end is None else t_end, N=steps, device=x.device)
+        timesteps = self.get_time_steps(
+            skip_type=skip_type,
+            t_T=ns.T if t_start is None else t_start,
+            t_0=1.0 / ns.total_N if t_end is None else t_end,
+            N=steps,
+            device=x.device,
+        )
         times = [timesteps[0].expand(len(x))]
         models = [self.model_fn(x, times[0])]
         for step in range(1, steps + 1):
