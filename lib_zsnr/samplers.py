@@ -24,7 +24,8 @@ class SamplerTraits:
     own_levels: it chooses its own noise levels between the highest and the lowest, so that no spacing reaches it.
     restarts: from 20 steps on it puts levels of its own in the place of those given, and climbs back near the end.
     trailing_from_steps: with fewer steps trailing over the zero-SNR range is worse than the sampler's default in the
-    WebUI, and bridge spacing takes its place. bridge_top_per_step: where bridge spacing goes on after the terminal level; None for the usual place.
+    WebUI, and bridge spacing takes its place.
+    bridge_top_per_step: where bridge spacing goes on after the terminal level; None for the usual place.
     enough_steps: from this many steps on it paints black and white as a converged picture does, at CFG scales of 5 to
     10 with and without rescale. known: False for a function that nobody has measured.
     """
@@ -52,7 +53,8 @@ UNKNOWN_WITH_OWN_LEVELS = SamplerTraits(own_levels=True, known=False)
 _ROWS = {
     "sample_euler": SamplerTraits(),
     # Brightness errors on the exact model (make demo ALL=1) by default, trailing and bridge: at 10 steps .123, .138 and
-    # .082; DPM++ SDE at 8 steps .065, .080, .018; DPM++ 2S a at 6 .122, .138, .051. Under guidance the bridge is as good.
+    # .082; DPM++ SDE at 8 steps .065, .080, .018; DPM++ 2S a at 6 .122, .138, .051. Under guidance the bridge is as
+    # good.
     "sample_euler_ancestral": SamplerTraits(trailing_from_steps=12),
     "sample_lms": SamplerTraits(),
     "sample_heun": SamplerTraits(TERMINAL),
@@ -62,7 +64,7 @@ _ROWS = {
     "sample_dpmpp_2s_ancestral": SamplerTraits(trailing_from_steps=8),
     "sample_dpmpp_sde": SamplerTraits(trailing_from_steps=10),
     # The bridge suits neither of these two under guidance: at CFG 7.5 3M SDE's white is .71 by it with 8 steps, .91 by
-    # trailing. A bridge that lands at the usual place suits it badly, since it extrapolates across what it jumped: at 10 steps
+    # trailing. Where it is asked for, it lands lower for 2M SDE, which extrapolates across what it jumped: at 10 steps
     # its brightness error on the exact model is .037 by 5, by this .027.
     "sample_dpmpp_2m_sde": SamplerTraits(TERMINAL, bridge_top_per_step=2.2),
     "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL),

@@ -1,14 +1,14 @@
 """What a checkpoint says of itself: what it predicts, and whether it was trained to zero terminal SNR.
 
-Three sources, the earlier wins: marker tensors in the file, the yaml beside it, the metadata in its header. Only what
-they say outright counts, never the name of the file, and "v" does not imply zero SNR.
+The earlier source wins: marker tensors in the file, the noise schedule that it stores, the yaml beside it, the metadata
+in its header. Only what they say outright counts, never the name of the file, and "v" does not imply zero SNR.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lib_zsnr.core.safetensors_header import Header, HeaderError, read_header
@@ -18,9 +18,11 @@ from lib_zsnr.core.statements import (
     Statements,
     hear_markers,
     hear_metadata,
+    hear_stored_schedule,
     hear_yaml,
     unread,
 )
+from lib_zsnr.core.stored_schedule import rescaled_end
 from lib_zsnr.words import words
 
 CACHED_CHECKPOINTS = 64  # results of a few hundred bytes each; one request uses two or three checkpoints
@@ -32,6 +34,7 @@ class Traits:
 
     `zero_terminal_snr` is None where nothing says. Evidence is in plain words, "" where the answer is unknown.
     `conflicts`, in sentences: sources that disagree (the earlier one won), statements that were not understood.
+    `prediction_by_metadata`: whether nothing but metadata says what it predicts.
     `problem`: what of the file or its yaml could not be read, and what to do; "" otherwise.
     """
 
@@ -40,12 +43,29 @@ class Traits:
     prediction_evidence: str = ""
     zero_terminal_snr_evidence: str = ""
     conflicts: tuple[str, ...] = ()
-    stores_alphas_cumprod: bool = False
+    prediction_by_metadata: bool = False
     problem: str = ""
+
+    def measured_as(self, prediction: Prediction) -> Traits:
+        """The traits once the WebUI has run the model to see what it predicts (it does so for Stable Diffusion 2).
+
+        That beats metadata alone: merge_lora.py of sd-scripts writes "v" for every merge of Stable Diffusion 2,
+        whatever it was, and metadata are copied from one model to the next. Markers and yaml are there on purpose.
+        """
+        if not self.prediction_by_metadata or self.prediction in ("edm", prediction):
+            return self
+        text = (
+            "Prediction: {who} ({answer}) contradicts what the WebUI found when it tried the model out ({found}), "
+            "which is used: programs that merge models write that line without looking. If it is right after all, "
+            'untick "Follow the checkpoint" and choose yourself.'
+        )
+        note = words(text, who=self.prediction_evidence, answer=self.prediction, found=prediction)
+        evidence = words("the WebUI has tried it out")
+        return replace(self, prediction=prediction, prediction_evidence=evidence, conflicts=(*self.conflicts, note))
 
 
 def read_traits(path: str | os.PathLike[str]) -> Traits:
-    """What the checkpoint at `path` says of itself, by its header and the yaml beside it; tensors are never read.
+    """What the checkpoint at `path` says of itself, by its header, its stored schedule and the yaml beside it.
 
     Cached until one of the two files changes. Raises nothing that depends on the files: where they cannot be read,
     the answers are unknown and `problem` says why.
@@ -77,15 +97,17 @@ def _read(path: str, sidecar: str, _stamps: tuple[int, int, int, int]) -> Traits
         except HeaderError as error:
             return Traits(problem=unread(path, str(error)))
     hear_markers(said, header.tensor_names)
+    hear_stored_schedule(said, rescaled_end(path, header))
     if sidecar:
         problem = hear_yaml(said, sidecar)
+    by_metadata = not said.prediction
     hear_metadata(said, header.metadata)
     if not (is_safetensors or said.prediction or problem):
         problem = unread(path, "reading this kind of file can run code hidden in it; expected a .safetensors file")
     prediction, evidence, conflicts = _settle("Prediction", said.prediction, "unknown")
     zero_snr, zero_snr_evidence, more = _settle("Zero terminal SNR", said.zero_snr, None)
-    notes, stores_alphas = (*conflicts, *more, *said.notes), "alphas_cumprod" in header.tensor_names
-    return Traits(prediction, zero_snr, evidence, zero_snr_evidence, notes, stores_alphas, problem)
+    notes, by_metadata = (*conflicts, *more, *said.notes), by_metadata and bool(said.prediction)
+    return Traits(prediction, zero_snr, evidence, zero_snr_evidence, notes, by_metadata, problem)
 
 
 def _settle(subject: str, said: Sequence[tuple[Answer, str]], unknown: Answer) -> tuple[Answer, str, list[str]]:

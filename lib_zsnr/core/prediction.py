@@ -2,9 +2,10 @@
 
 All functions take x_t = sqrt(alphas_cumprod) x0 + sqrt(1 - alphas_cumprod) epsilon, with alphas_cumprod a tensor
 that broadcasts against x_t (`[B, 1, 1, 1]` for a batch of latents `[B, C, H, W]`) or a number, and leave their
-inputs alone. Half precision is computed in float32 and given back in the latents' own type. v = sqrt(alphas_cumprod) epsilon - sqrt(1 - alphas_cumprod) x0 (Salimans and Ho 2022, Lin et al. 2023
-section 3.2). The ways between v and x0, and from v to epsilon, stay well-conditioned down to zero SNR. Out of
-epsilon there is no such way: x0 and v are divided by sqrt(alphas_cumprod) there, 4519-fold at the rescaled end.
+inputs alone. Half precision is computed in float32 and given back in the latents' own type.
+v = sqrt(alphas_cumprod) epsilon - sqrt(1 - alphas_cumprod) x0 (Salimans and Ho 2022, Lin et al. 2023 section 3.2).
+The ways between v and x0, and from v to epsilon, stay well-conditioned down to zero SNR. Out of epsilon there is no
+such way: x0 and v are divided by sqrt(alphas_cumprod) there, 4519-fold at the rescaled end.
 """
 
 from __future__ import annotations

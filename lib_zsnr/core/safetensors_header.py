@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 LENGTH_BYTES = 8
 """Size of the length field, in bytes (the format)."""
 
-MAX_HEADER_BYTES = 4_000_000
+MAX_HEADER_BYTES = 8_000_000
 """Longest header that is read. The format allows 100 MB (MAX_HEADER_SIZE in safetensors/src/tensor.rs), which would
 take seconds and nearly a gigabyte; SDXL has about 300 KB, and metadata with a preview picture or a workflow some MB."""
 
@@ -26,6 +26,9 @@ MAX_JSON_ELEMENTS = 120_000
 
 MAX_JSON_OBJECTS = 40_000
 """Most tensors that a header may describe, sixteen times those of SDXL: as objects they cost more than other values."""
+
+_OFFSET_DIGITS = 19
+"""Of the largest place in a file, 2^63 - 1. A longer number is no place."""
 
 MAX_SHOWN = 60
 """Longest piece of a stranger's text that is repeated in a message, in characters."""
@@ -39,10 +42,15 @@ class HeaderError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a header says: the names of its tensors, and its metadata (empty if it has none)."""
+    """What a header says: the names of its tensors, and its metadata (empty if it has none).
+
+    alphas_cumprod: the description of the tensor of that name, as it was found. data_start: where the tensors begin.
+    """
 
     tensor_names: frozenset[str]
     metadata: dict[str, str]
+    alphas_cumprod: dict[str, object] = field(default_factory=dict)
+    data_start: int = field(default=0, compare=False)
 
 
 def shown(value: object) -> str:
@@ -63,7 +71,8 @@ def read_header(path: str) -> Header:
         raise HeaderError(msg)
     with open(path, "rb") as file:
         text = _read_text(file)
-    return _interpret(_parse(text))
+        data_start = file.tell()
+    return _interpret(_parse(text), data_start)
 
 
 def _read_text(file: BinaryIO) -> str:
@@ -105,9 +114,9 @@ def _read_text(file: BinaryIO) -> str:
 
 
 def _parse(text: str) -> dict[str, object]:
-    # Numbers are not needed, and converting one of a million digits takes Python up to 3.10.6 minutes.
+    # Converting a number of a million digits takes Python up to 3.10.6 minutes.
     try:
-        parsed = json.loads(text, object_pairs_hook=_unique, parse_int=_no_number, parse_float=_no_number)
+        parsed = json.loads(text, object_pairs_hook=_unique, parse_int=_short_number, parse_float=_no_number)
     except RecursionError as error:
         msg = "its header nests lists or objects too deeply; expected at most four levels"
         raise HeaderError(msg) from error
@@ -116,6 +125,10 @@ def _parse(text: str) -> dict[str, object]:
         raise HeaderError(msg) from error
     # The text begins with "{", so this cannot be anything else; the check keeps that out of the reader's head.
     return parsed if isinstance(parsed, dict) else {}
+
+
+def _short_number(digits: str) -> int:
+    return int(digits) if len(digits) <= _OFFSET_DIGITS else 0
 
 
 def _no_number(_digits: str) -> int:
@@ -133,7 +146,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _interpret(parsed: dict[str, object]) -> Header:
+def _interpret(parsed: dict[str, object], data_start: int) -> Header:
     found = parsed.pop(METADATA_KEY, None)
     if found is not None and not isinstance(found, dict):
         msg = f"its {METADATA_KEY} is {shown(found)}; expected names with texts"
@@ -148,4 +161,5 @@ def _interpret(parsed: dict[str, object]) -> Header:
         if not isinstance(description, dict):
             msg = f"its entry {shown(name)} is {shown(description)}; expected the description of a tensor"
             raise HeaderError(msg)
-    return Header(frozenset(parsed), metadata)
+    described = parsed.get("alphas_cumprod")
+    return Header(frozenset(parsed), metadata, described if isinstance(described, dict) else {}, data_start)

@@ -79,6 +79,12 @@ def hear_markers(said: Statements, names: frozenset[str]) -> None:
         said.zero_snr.append((True, words("marker tensor {name}", name=_ZERO_SNR_MARKER)))
 
 
+def hear_stored_schedule(said: Statements, rescaled_end: float | None) -> None:
+    """What the noise schedule in the file says; rescaled_end: its last value where it was rescaled to zero SNR."""
+    if rescaled_end is not None:
+        said.zero_snr.append((True, words("stored alphas_cumprod ends at {value}", value=f"{rescaled_end:.2g}")))
+
+
 def hear_yaml(said: Statements, path: str) -> str:
     """What the yaml at `path` says. Returns the problem, or "". Raises OSError."""
     try:

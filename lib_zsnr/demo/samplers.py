@@ -58,7 +58,8 @@ class Sampler:
 
 _2M_SDE = "sample_dpmpp_2m_sde"
 SAMPLERS = (
-    Sampler("DDIM", sampling.sample_euler, "leading", known_as="ddim"),  # without extra noise DDIM is Euler in these coordinates
+    # Without extra noise DDIM is Euler in these coordinates.
+    Sampler("DDIM", sampling.sample_euler, "leading", known_as="ddim"),
     Sampler("Euler", sampling.sample_euler),
     Sampler("DPM++ 2M", sampling.sample_dpmpp_2m, "karras"),
     Sampler("Heun", sampling.sample_heun),

@@ -6,7 +6,7 @@ Nothing here loads a model, and no path is taken from outside: names are looked 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from modules import paths_internal, sd_models, shared
 from lib_zsnr.core.checkpoint import Traits, read_traits
 from lib_zsnr.facts import Prediction
 from lib_zsnr.presets import PresetStore
+from lib_zsnr.webui.model import believed_of, read_traits_of
 from lib_zsnr.words import printable, words
 
 PRESET_FILE = "zero-terminal-snr-presets.json"
@@ -57,8 +58,7 @@ def loaded() -> Checkpoint | None:
 def of_model(sd_model: Any) -> Checkpoint | None:
     """The checkpoint of a model object."""
     info = getattr(sd_model, "sd_checkpoint_info", None)
-    believed: Prediction = "v" if getattr(sd_model, "parameterization", "eps") == "v" else "epsilon"
-    return None if info is None else _checkpoint(info, believed)
+    return None if info is None else replace(_checkpoint(info, believed_of(sd_model)), traits=read_traits_of(sd_model))
 
 
 def chosen() -> str:

@@ -94,7 +94,7 @@ def _restart(func: Callable[..., Tensor], plan: Plan, table: Tensor) -> Callable
 def _first_order_jump(
     func: Callable[..., Tensor], table: Tensor, top_per_step: float | None
 ) -> Callable[..., Tensor]:
-    """DPM fast, which divides the whole range evenly: one step goes to where bridge spacing lands, the rest are its own.
+    """DPM fast, which divides the whole range evenly: one step to where bridge spacing lands, the rest are its own.
 
     By its own steps from sigma 4519 it comes to the levels that decide brightness with steps too large for them.
     """

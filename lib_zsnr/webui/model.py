@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from lib_zsnr.core import schedule
 from lib_zsnr.core.checkpoint import Traits, read_traits
-from lib_zsnr.facts import Model
+from lib_zsnr.facts import Model, Prediction
 from lib_zsnr.plan import Plan
 from lib_zsnr.words import printable
 
@@ -29,14 +30,31 @@ def host_option_is_on() -> bool:
 def read_model(sd_model: Any) -> Model:
     """The facts that a plan needs of a loaded model."""
     info = getattr(sd_model, "sd_checkpoint_info", None)
-    filename = getattr(info, "filename", None)
     return Model(
         name=printable(getattr(info, "name_for_extra", None) or "the model"),
-        believed="v" if getattr(sd_model, "parameterization", "eps") == "v" else "epsilon",
-        traits=read_traits(filename) if filename else Traits(),
+        believed=believed_of(sd_model),
+        traits=read_traits_of(sd_model),
         is_flow=hasattr(sd_model, "create_denoiser") or not hasattr(sd_model, "alphas_cumprod"),
         is_edit=getattr(sd_model, "cond_stage_key", None) == "edit",
     )
+
+
+def read_traits_of(sd_model: Any) -> Traits:
+    """What the file of a loaded model says, and what the WebUI found out when it loaded it."""
+    filename = getattr(getattr(sd_model, "sd_checkpoint_info", None), "filename", None)
+    if not filename:
+        return Traits()
+    traits = read_traits(filename)
+    # The WebUI runs the UNet of a Stable Diffusion 2 that has no yaml (sd_models_config.py). What it takes Stable
+    # Diffusion 1 and XL to be is a default, and says nothing; so is its belief of those for inpainting.
+    ran_it = getattr(sd_model, "is_sd2", False) and not os.path.isfile(f"{os.path.splitext(filename)[0]}.yaml")
+    plain = getattr(getattr(sd_model, "model", None), "conditioning_key", None) == "crossattn"
+    return traits.measured_as(believed_of(sd_model)) if ran_it and plain else traits
+
+
+def believed_of(sd_model: Any) -> Prediction:
+    """What the WebUI takes a loaded model to predict."""
+    return "v" if getattr(sd_model, "parameterization", "eps") == "v" else "epsilon"
 
 
 def planned_alphas_cumprod(sd_model: Any, plan: Plan) -> Tensor:

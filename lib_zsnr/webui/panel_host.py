@@ -74,7 +74,10 @@ class WebuiPanelHost:
             return replace(view, problem=str(error))
         locked = {"zero_terminal_snr": plan.zero_terminal_snr, "v_prediction": plan.prediction == "v"}
         followed = locked if settings.follow_checkpoint else {}
-        notes = (*plan.warnings, *_hints(), *([asked.problem] if asked.problem else []))
+        # What the file says against itself stands in the checkpoint's line already.
+        said = (*checkpoint.traits.conflicts, checkpoint.traits.problem)
+        told = [warning for warning in plan.warnings if warning not in said]
+        notes = (*told, *_hints(), *([asked.problem] if asked.problem else []))
         return replace(view, locked=followed, notes=notes, levels=levels)
 
     def save_preset(self, values: Sequence[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Where image-to-image begins: at the top of the schedule, part of the way down, or nowhere; and whether there is guidance."""
+"""What a pass is asked for: where it begins (at the top, part of the way down, nowhere), and whether it is guided."""
 
 from __future__ import annotations
 

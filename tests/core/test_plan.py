@@ -108,14 +108,18 @@ def test_a_replaced_schedule_type_is_named():
     assert any("Karras" in warning for warning in made.warnings)
 
 
-@pytest.mark.parametrize(("name", "function"), [("DPM fast", "sample_dpm_fast"), ("DPM adaptive", "sample_dpm_adaptive")])
+@pytest.mark.parametrize(
+    ("name", "function"), [("DPM fast", "sample_dpm_fast"), ("DPM adaptive", "sample_dpm_adaptive")]
+)
 def test_samplers_without_a_schedule_say_so(name: str, function: str):
     made = plan(Settings(enabled=True), sampler=known(name, function))
     assert not made.trailing
     assert any(name in warning for warning in made.warnings)
 
 
-@pytest.mark.parametrize("function", ["sample_heun", "sample_dpm_2", "sample_dpm_2_ancestral", "restart_sampler", "unipc"])
+@pytest.mark.parametrize(
+    "function", ["sample_heun", "sample_dpm_2", "sample_dpm_2_ancestral", "restart_sampler", "unipc"]
+)
 def test_second_order_samplers_leave_the_terminal_level_first_order(function: str):
     """Whatever they are called."""
     for name in ("Heun", "Heun_dynthres1", "Euler"):

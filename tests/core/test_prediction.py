@@ -74,4 +74,5 @@ def test_half_precision_latents_lose_no_more_than_their_own_rounding(dtype: torc
         wanted = (1 - alphas_cumprod).sqrt() * epsilon.to(dtype).double()
         torch.testing.assert_close(noised.double(), wanted, rtol=precision, atol=1e-6)
         v = prediction.v_from_x0_and_epsilon(nothing.to(dtype), epsilon.to(dtype), level)
-        torch.testing.assert_close(v.double(), alphas_cumprod.sqrt() * epsilon.to(dtype).double(), rtol=precision, atol=1e-6)
+        wanted = alphas_cumprod.sqrt() * epsilon.to(dtype).double()
+        torch.testing.assert_close(v.double(), wanted, rtol=precision, atol=1e-6)

@@ -139,7 +139,7 @@ class TestBadFiles:
             (b"", "it has 0 bytes"),
             (b"\x01\x02\x03", "it has 3 bytes"),
             (b"\xff" * 8, "claims 18446744073709551615 bytes"),
-            ((2**32).to_bytes(8, "little") + b"{}", "claims 4294967296 bytes; expected at most 4000000"),
+            ((2**32).to_bytes(8, "little") + b"{}", "claims 4294967296 bytes; expected at most 8000000"),
             ((MAX_HEADER_BYTES + 1).to_bytes(8, "little"), "the most that is read"),
             (MAX_HEADER_BYTES.to_bytes(8, "little") + b"{}", "but 2 follow"),
             ((3).to_bytes(8, "little") + b"{}", "claims 3 bytes, but 2 follow"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -85,7 +87,7 @@ def test_the_steps_that_begin_above_are_eulers_and_at_least_one_is_left(x, steps
     first = max(1, sum(level > above for level in levels[:-1].tolist()))
     first = steps if first >= steps - 1 else first  # a single last step, into 0, is Euler's in every solver
     assert steps_above(levels, above) == first
-    for here, there in zip(levels[:first], levels[1 : first + 1]):
+    for here, there in itertools.pairwise(levels[: first + 1]):
         x = euler_step(x, model(x, here.expand(2)), here, there)
     expected = sampling.sample_heun(model, x, levels[first:], disable=True)  # with one level left, x itself
     torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-4)

@@ -51,7 +51,7 @@ def test_the_stored_table_is_what_the_webui_paints(pair, table, key):
 def beside_dynamic_thresholding(host, pair_folder, tmp_path_factory) -> Iterator[LiveDriver]:
     folder = Path(os.environ.get("ZSNR_NEIGHBOURS") or "~/neighbours").expanduser() / DYNAMIC_THRESHOLDING
     if not folder.is_dir():
-        pytest.skip(f"no {DYNAMIC_THRESHOLDING} in {folder.parent}; ZSNR_NEIGHBOURS names the folder of other extensions")
+        pytest.skip(f"no {folder}; ZSNR_NEIGHBOURS names the folder of other extensions")
     settings = {"sd_model_checkpoint": "fixed.safetensors"}
     data = tmp_path_factory.mktemp("dynamic-thresholding")
     with Server(*host, pair_folder, data, settings=settings, neighbours=(folder,)) as server:

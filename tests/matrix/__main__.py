@@ -1,6 +1,6 @@
 """`python -m tests.matrix`: measure the cells again and write the table. Some 20 minutes on one core.
 
-`--samplers "DPM fast" PLMS` measures those anew and keeps the others of the table; `--summary` prints the page's tables.
+`--samplers "DPM fast" PLMS` measures those anew and keeps the others; `--summary` prints the page's table.
 """
 
 from __future__ import annotations

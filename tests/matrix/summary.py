@@ -13,7 +13,8 @@ def tables(found: Sequence[Cell]) -> str:
     head = f"| sampler | {' | '.join(f'{steps} steps' for steps in STEPS)} |"
     lines = [head, "|---" * (len(STEPS) + 1) + "|"]
     for sampler in SAMPLERS:
-        entries = [_entry([cell for cell in guided if (cell.sampler, cell.steps) == (sampler, steps)]) for steps in STEPS]
+        its = [cell for cell in guided if cell.sampler == sampler]
+        entries = [_entry([cell for cell in its if cell.steps == steps]) for steps in STEPS]
         lines.append(f"| {sampler} | {' | '.join(entries)} |")
     return "\n".join(lines)
 
