@@ -53,8 +53,8 @@ def choose_zero_terminal_snr(settings: Settings, model: Model, prediction: Predi
         # the same highest sigma, and broken by its own from the terminal level.
         text = (
             "The file says zero terminal SNR ({evidence}), but the model predicts epsilon: from pure noise its error "
-            "would count 4519-fold and break the picture, even in a model trained so. The normal schedule was used. "
-            'If it predicts v after all, untick "Follow the checkpoint" and tick v-prediction.'
+            "would count 4519-fold and most likely break the picture, even in a model trained so. The normal schedule "
+            'was used. If it predicts v after all, untick "Follow the checkpoint" and choose yourself.'
         )
         warnings.append(words(text, evidence=traits.zero_terminal_snr_evidence))
         zero = False

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from lib_zsnr.demo.ablation import __main__ as command
-from lib_zsnr.demo.ablation import cells, epsilon, estimates, held_out, leak, reference, rows, tables
+from lib_zsnr.demo.ablation import cells, epsilon, estimates, held_out, leak, reference, rows, tables, tolerance
 from lib_zsnr.demo.ablation.estimates import Number
-from lib_zsnr.demo.pair import sample, scenes, unet
+from lib_zsnr.demo.pair import sample, scenes, text, unet
 
 
 def cell(value: float = 1.0, error: float = 0.1, row: str = "a", steps: int = 20, pictures: int = 10) -> tables.Cell:
@@ -211,6 +211,27 @@ def test_an_error_in_the_noise_counts_more_the_less_signal_there_is(tmp_path: Pa
     clean = [error * sigma for error, sigma in zip(found, sigmas)]
     assert clean == sorted(clean, reverse=True)
     assert clean[0] > 100  # of the data's own 1
+
+
+def test_an_error_of_the_noise_is_4519_of_the_clean_latents_and_none_is_the_v_model(tmp_path: Path):
+    fixed = sample.load("fixed", tmp_path / "clip")
+    noise = sample.start_noise(0, 2)
+    context = text.embed(fixed.clip, [cells.BLACK]).expand(4, -1, -1)
+
+    def clean(sigma: torch.Tensor, error: float | None, name: str = "epsilon") -> torch.Tensor:
+        network = fixed.network if name == "fixed" else tolerance.AsEpsilon(fixed.network, error)
+        model = sample.Model(name, network, fixed.autoencoder, fixed.clip)
+        denoiser = sample.Denoiser(model, context, sample.ZERO_SNR_SIGMAS, 1.0, 0.0)
+        with torch.inference_mode():
+            return denoiser(noise * torch.sqrt(sigma**2 + 1), sigma.expand(len(noise)))
+
+    terminal, below = sample.ZERO_SNR_SIGMAS[-1], sample.ZERO_SNR_SIGMAS[949]
+    for sigma in (terminal, below):
+        torch.testing.assert_close(clean(sigma, 0.0), clean(sigma, None, "fixed"), rtol=0, atol=5e-3)
+    off = clean(terminal, 0.01) - clean(terminal, 0.0)
+    assert off.square().mean().sqrt() == pytest.approx(45.19, rel=0.1)
+    assert torch.equal(clean(below, 0.01), clean(below, 0.0))  # wrong in the first step alone
+    assert clean(terminal, None).abs().max() < 5e-3  # a copied input leaves nothing of the picture, and no error
 
 
 def test_the_command_goes_on_compares_and_knows_a_smaller_run_again(tmp_path: Path, monkeypatch, capsys):

@@ -88,7 +88,8 @@ def test_a_marked_epsilon_model_is_followed_on_the_normal_schedule_and_told_why(
     (why,) = plan(Settings(enabled=True), marked).warnings
     assert "marker tensor ztsnr" in why
     assert "even in a model trained so. The normal schedule was used." in why
-    assert 'untick "Follow the checkpoint" and tick v-prediction' in why
+    assert "most likely break the picture" in why  # a very exact one need not: docs/evidence.md
+    assert 'untick "Follow the checkpoint" and choose yourself' in why
     (forced,) = plan(Settings(enabled=True, follow_checkpoint=False, zero_terminal_snr=True), marked).warnings
     assert "From pure noise" in forced
     assert "even in a model trained so: expect a broken picture" in forced
