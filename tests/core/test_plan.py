@@ -119,7 +119,7 @@ def test_samplers_without_a_schedule_say_so(name: str, function: str):
 
 
 @pytest.mark.parametrize(
-    "function", ["sample_heun", "sample_dpm_2", "sample_dpm_2_ancestral", "restart_sampler", "unipc"]
+    "function", ["sample_heun", "sample_dpm_2", "sample_dpmpp_3m_sde", "restart_sampler", "unipc"]
 )
 def test_second_order_samplers_leave_the_terminal_level_first_order(function: str):
     """Whatever they are called."""
@@ -128,9 +128,10 @@ def test_second_order_samplers_leave_the_terminal_level_first_order(function: st
         assert plan(Settings(enabled=True), UNKNOWN, known(name, function)).first_order_above is None
 
 
-def test_plms_goes_on_first_order_while_its_steps_are_large():
+def test_plms_and_dpm2_a_go_on_first_order_while_its_steps_are_large():
     assert plan(Settings(enabled=True), sampler=known("PLMS", "plms", steps=20)).first_order_above == 2
     assert plan(Settings(enabled=True), sampler=known("PLMS", "plms", steps=30)).first_order_above == TERMINAL
+    assert plan(Settings(enabled=True), sampler=known("DPM2 a", "sample_dpm_2_ancestral")).first_order_above == 20
 
 
 def test_an_unknown_sampler_gets_the_safe_treatment_and_a_word_where_that_changes_something():

@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from tests.driver import Result
 from tests.matrix.trained import TrainedHost, brightness
 
 STORED = Path(__file__).parents[2] / "docs" / "matrix.csv"
@@ -89,7 +90,7 @@ class Measuring:
 
     def cell(self, sampler: str, steps: int, cfg: float, phi: float) -> Cell:
         """One cell."""
-        ours = _means(self._request(sampler, steps, cfg, {"enabled": True, "cfg_rescale": phi}))
+        ours = means(self.request(sampler, steps, cfg, {"enabled": True, "cfg_rescale": phi}))
         off = self._once(sampler, steps, cfg, [False])
         return Cell(sampler, steps, cfg, phi, *ours, *off, *self._converged(cfg, phi))
 
@@ -101,16 +102,18 @@ class Measuring:
     def _once(self, sampler: str, steps: int, cfg: float, zsnr: Any, **more: Any) -> tuple[float, float]:
         key = (sampler, steps, cfg, str(zsnr))
         if key not in self._kept:
-            self._kept[key] = _means(self._request(sampler, steps, cfg, zsnr, **more))
+            self._kept[key] = means(self.request(sampler, steps, cfg, zsnr, **more))
         return self._kept[key]
 
-    def _request(self, sampler: str, steps: int, cfg: float, zsnr: Any, **more: Any) -> Any:
+    def request(self, sampler: str, steps: int, cfg: float, zsnr: Any, **more: Any) -> Result:
+        """The pictures of a cell, the black ones first."""
         prompts = [BLACK] * PICTURES + [WHITE] * PICTURES
         body = {"seed": SEED, "sampler_name": sampler, "steps": steps, "cfg_scale": cfg, "zsnr": zsnr, **more}
         return self.host.request(prompts, **body)
 
 
-def _means(result: Any) -> tuple[float, float]:
+def means(result: Result) -> tuple[float, float]:
+    """The mean brightness of a cell's black and of its white pictures."""
     levels = brightness(result)
     return round(float(levels[:PICTURES].mean()), 4), round(float(levels[PICTURES:].mean()), 4)
 
