@@ -14,8 +14,8 @@ if str(_ROOT) not in sys.path:
     # So that the tests also run by themselves, whatever folder pytest takes for the root.
     sys.path.insert(0, str(_ROOT))
 
-from tests.browser import browser  # noqa: E402
 from lib_zsnr.demo.pair import convert  # noqa: E402
+from tests.browser import browser  # noqa: E402
 from tests.live import tiny_checkpoints  # noqa: E402
 from tests.live.driver import LiveDriver  # noqa: E402
 from tests.live.server import Server, find_webui  # noqa: E402

@@ -1,11 +1,7 @@
-"""Beside other people's extensions, in WebUIs that have one of them: each does its work, and so does ours.
-
-They are looked for in the folder that ZSNR_NEIGHBOURS names (default ~/neighbours), each under its repository's name.
-"""
+"""Beside other people's extensions, in WebUIs that have one of them: each does its work, and so does ours."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +12,7 @@ import pytest
 from tests.driver import Result
 from tests.live.driver import LiveDriver
 from tests.live.grid import grid_args
+from tests.live.neighbours import folder_of
 from tests.live.server import Server
 from tests.shared_cases import made, on
 
@@ -37,11 +34,8 @@ def beside(name: str) -> pytest.MarkDecorator:
 @pytest.fixture(scope="module")
 def driver(request, host, checkpoint_folder, tmp_path_factory) -> Iterator[LiveDriver]:
     """A WebUI with ours and one other extension."""
-    folder = Path(os.environ.get("ZSNR_NEIGHBOURS") or "~/neighbours").expanduser() / request.param
-    if not (folder / "scripts").is_dir():
-        pytest.skip(f"no {request.param} in {folder.parent}; clone it there, or set ZSNR_NEIGHBOURS, to run its tests")
-    data = tmp_path_factory.mktemp("beside")
-    with Server(*host, checkpoint_folder, data, neighbours=(folder,)) as server:
+    neighbours, data = (folder_of(request.param),), tmp_path_factory.mktemp("beside")
+    with Server(*host, checkpoint_folder, data, neighbours=neighbours) as server:
         live = LiveDriver(server.url, server.log)
         yield live
         live.close()
