@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.live.driver import LiveDriver
+from tests.live.neighbours import folder_of
 from tests.live.server import Server
 from tests.matrix import cells
 from tests.matrix.cells import BLACK, PICTURES, SEED, WHITE, Cell
@@ -49,12 +48,9 @@ def test_the_stored_table_is_what_the_webui_paints(pair, table, key):
 
 @pytest.fixture(scope="module")
 def beside_dynamic_thresholding(host, pair_folder, tmp_path_factory) -> Iterator[LiveDriver]:
-    folder = Path(os.environ.get("ZSNR_NEIGHBOURS") or "~/neighbours").expanduser() / DYNAMIC_THRESHOLDING
-    if not folder.is_dir():
-        pytest.skip(f"no {folder}; ZSNR_NEIGHBOURS names the folder of other extensions")
     settings = {"sd_model_checkpoint": "fixed.safetensors"}
     data = tmp_path_factory.mktemp("dynamic-thresholding")
-    with Server(*host, pair_folder, data, settings=settings, neighbours=(folder,)) as server:
+    with Server(*host, pair_folder, data, settings=settings, neighbours=(folder_of(DYNAMIC_THRESHOLDING),)) as server:
         driver = LiveDriver(server.url, server.log)
         yield driver
         driver.close()

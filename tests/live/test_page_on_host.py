@@ -9,6 +9,7 @@ import pytest
 
 from tests.live import arrays
 from tests.live.by_hand import generate, make_small, picture
+from tests.live.grid import grid_args as _grid_args
 from tests.live.server import Server
 from tests.page_cases import *  # noqa: F403 - the cases are the tests
 from tests.page_troubles import without_the_extension
@@ -66,18 +67,6 @@ def test_what_the_cells_of_a_grid_write_brings_their_pictures_back(driver, axis)
     for image, text in list(zip(made["images"], json.loads(made["info"])["infotexts"]))[1:]:
         again = sent_back(driver, request, text)
         assert again.images[0].tobytes() == arrays.picture(image).tobytes(), text
-
-
-def _grid_args(driver, axis: str, values: str) -> list[object]:
-    """The plot's arguments, with the axis found by its label in the plot's own list."""
-    scripts = driver._get("/sdapi/v1/script-info")
-    plot = next(script for script in scripts if script["name"] == "x/y/z plot" and not script["is_img2img"])
-    axes = next(argument["choices"] for argument in plot["args"] if argument["label"] == "X type")
-    args = [argument["value"] for argument in plot["args"]]
-    # An axis with choices is asked for by the list of them.
-    args[0], args[1], args[2] = axes.index(axis), values, values.split(", ")
-    args[3] = args[6] = axes.index("Nothing")
-    return args
 
 
 def test_png_info_sends_every_value_back(open_page, driver, tmp_path):

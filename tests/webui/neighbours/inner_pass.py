@@ -39,4 +39,6 @@ class InnerPass(scripts.Script):
         inner.scripts.alwayson_scripts = [
             script for script in p.scripts.alwayson_scripts if Path(script.filename).stem == "zero_terminal_snr"
         ]
+        inner.do_not_save_samples = inner.do_not_save_grid = True
         self.infotext = process_images(inner).infotexts[0]
+        p.comment(f"inner pass: {self.infotext}")

@@ -1,0 +1,188 @@
+"""Beside other people's extensions, in WebUIs that have one of them: each does its work, and so does ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.driver import Result
+from tests.live.driver import LiveDriver
+from tests.live.grid import grid_args
+from tests.live.neighbours import folder_of
+from tests.live.server import Server
+from tests.shared_cases import made, on
+
+TILED = "multidiffusion-upscaler-for-automatic1111"
+RESCALE, NEUTRAL = "CFG_Rescale_webui", "sd-webui-neutral-prompt"
+DYNAMIC, REGIONAL = "sd-dynamic-thresholding", "sd-webui-regional-prompter"
+INNER_PASS = Path(__file__).parents[1] / "webui" / "neighbours" / "inner_pass.py"
+
+OFF: list[bool] = [False]
+NEUTRALLY = {"enabled": True, "trailing": False, "cfg_rescale": 0}
+"""With an epsilon model all parts of ours are in place, and change nothing."""
+FAMILIES = pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
+
+
+def beside(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("driver", [name], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def driver(request, host, checkpoint_folder, tmp_path_factory) -> Iterator[LiveDriver]:
+    """A WebUI with ours and one other extension."""
+    neighbours, data = (folder_of(request.param),), tmp_path_factory.mktemp("beside")
+    with Server(*host, checkpoint_folder, data, neighbours=neighbours) as server:
+        live = LiveDriver(server.url, server.log)
+        yield live
+        live.close()
+
+
+def ask(driver: LiveDriver, script: str = "", args: list[Any] | None = None, role: str = "v_zsnr", **request) -> Result:
+    scripts = {script: {"args": args}} if script else {}
+    result = made(driver.txt2img(**{**on(driver, role, steps=6, cfg_scale=7.5), **request}, alwayson_scripts=scripts))
+    assert driver.problems() == []
+    return result
+
+
+def apart(one: Result, other: Result) -> float:
+    return float(np.abs(one.latents[-1] - other.latents[-1]).max())
+
+
+class TestTiledDiffusion:
+    @staticmethod
+    def tiled(driver: LiveDriver, method: str, size: int = 256, **request) -> Result:
+        """From tiles of half the picture's size, which overlap by half; untiled for no method."""
+        args = [bool(method), method or "MultiDiffusion", False, True, size, size, 16, 16, 8, 4]
+        return ask(driver, "Tiled Diffusion", args, width=size, height=size, **request)
+
+    @FAMILIES
+    @pytest.mark.parametrize("role", ["v_zsnr", "epsilon"])
+    @pytest.mark.parametrize("method", ["MultiDiffusion", "Mixture of Diffusers"])
+    @pytest.mark.parametrize("only", ["panel", "tag"])
+    @beside(TILED)
+    def test_it_tiles_and_the_levels_are_ours(self, driver, only: str, method: str, role: str, sampler: str):
+        request = {"role": role, "sampler_name": sampler}
+        if only == "tag":
+            request |= {"prompt": "a lamp<cfg_rescale:0.5>", "zsnr": OFF}
+        untiled = self.tiled(driver, "", **request)
+        tiled = self.tiled(driver, method, **request)
+        assert tiled.levels == untiled.levels
+        calls = driver.last["passes"][0]["calls"]
+        # Nine tiles, four at a time.
+        assert [call["unet_calls"] for call in calls] == [3] * len(untiled.calls)
+        assert apart(tiled, untiled) > 0.1
+
+    @FAMILIES
+    @beside(TILED)
+    def test_doing_nothing_ours_leaves_its_picture(self, driver, sampler: str):
+        request = {"role": "epsilon", "sampler_name": sampler}
+        alone = self.tiled(driver, "MultiDiffusion", **request, zsnr=OFF)
+        both = self.tiled(driver, "MultiDiffusion", **request, zsnr=NEUTRALLY)
+        np.testing.assert_allclose(both.latents[-1], alone.latents[-1], atol=1e-4)
+
+    @beside(TILED)
+    def test_hires_fix_and_image_to_image(self, driver):
+        hires = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.5}
+        made(self.tiled(driver, "MultiDiffusion", 128, **hires))
+        scripts = {"Tiled Diffusion": {"args": [True, "MultiDiffusion", False, True, 256, 256, 16, 16, 8, 4]}}
+        made(driver.img2img(**on(driver, steps=6, width=256, height=256, alwayson_scripts=scripts)))
+        assert [call["unet_calls"] for call in driver.last["passes"][0]["calls"]] == [3] * 5
+        assert driver.problems() == []
+
+    @beside(TILED)
+    def test_nothing_is_claimed_for_a_picture_of_demofusion(self, driver):
+        args = [True, "DemoFusion", False, 16, 8, 4, 2]
+        request = {"script": "DemoFusion", "args": args, "width": 128, "height": 128}
+        alone, both = ask(driver, **request, zsnr=OFF), ask(driver, **request)
+        # The first size; the larger ones are drawn with a jitter that has no seed.
+        assert both.images[0].tobytes() == alone.images[0].tobytes()
+        assert "ZSNR note: " in both.infotext
+        assert "ZSNR enabled" not in both.infotext
+        assert "Zero Terminal SNR did nothing" in both.comments
+        assert "did nothing" not in ask(driver).comments
+
+
+class TestOtherRescale:
+    @FAMILIES
+    @pytest.mark.parametrize(
+        ("driver", "script", "name"),
+        [(RESCALE, "CFG Rescale Extension", "CFG_Rescale_webui"), (NEUTRAL, "Neutral Prompt", "Neutral Prompt")],
+        indirect=["driver"],
+    )
+    def test_it_is_done_once(self, driver, script: str, name: str, sampler: str):
+        def rescaled(theirs: float, ours: float) -> Result:
+            return ask(driver, script, [theirs], sampler_name=sampler, zsnr={"enabled": True, "cfg_rescale": ours})
+
+        neither, theirs, both, ours = rescaled(0, 0), rescaled(0.5, 0), rescaled(0.5, 0.7), rescaled(0, 0.7)
+        assert both.latents[-1].tobytes() == theirs.latents[-1].tobytes()
+        assert apart(theirs, neither) > 1e-2
+        assert apart(ours, neither) > 1e-2
+        assert f"left to the extension {name}" in both.comments
+        assert f"left to the extension {name}" in both.infotext
+        assert "left to" not in theirs.comments + ours.comments
+
+    @beside(RESCALE)
+    def test_the_tag_that_both_know(self, driver):
+        theirs = ask(driver, "CFG Rescale Extension", [0.5], zsnr=OFF)
+        tagged = ask(driver, "CFG Rescale Extension", [0], zsnr=OFF, prompt="a lamp<cfg_rescale:0.5>")
+        assert tagged.latents[-1].tobytes() == theirs.latents[-1].tobytes()
+        assert "left to the extension" in tagged.comments
+
+
+class TestGuidanceOfOthers:
+    @FAMILIES
+    @beside(NEUTRAL)
+    def test_neutral_prompt(self, driver, sampler: str):
+        prompt = "a lamp AND_PERP a dog :1.2"
+        for zsnr in (OFF, {"enabled": True}):
+            plain, theirs = (ask(driver, zsnr=zsnr, sampler_name=sampler, prompt=text) for text in ("a lamp", prompt))
+            assert apart(plain, theirs) > 1e-2
+            assert theirs.levels == plain.levels
+
+    @pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M"])
+    @beside(DYNAMIC)
+    def test_dynamic_thresholding(self, driver, sampler: str):
+        args = [True, 4.0, 95.0]
+        script = "Dynamic Thresholding (CFG Scale Fix)"
+        for zsnr in (OFF, {"enabled": True, "cfg_rescale": 0}, {"enabled": True}):
+            plain = ask(driver, zsnr=zsnr, sampler_name=sampler)
+            theirs = ask(driver, script, args, zsnr=zsnr, sampler_name=sampler)
+            assert theirs.levels == plain.levels
+            assert apart(plain, theirs) > 1e-2
+        request = {"role": "epsilon", "sampler_name": sampler}
+        alone, both = (ask(driver, script, args, **request, zsnr=zsnr) for zsnr in (OFF, NEUTRALLY))
+        np.testing.assert_allclose(both.latents[-1], alone.latents[-1], atol=1e-4)
+
+    @FAMILIES
+    @pytest.mark.parametrize("mode", ["Attention", "Latent"])
+    @beside(REGIONAL)
+    def test_regional_prompter(self, driver, mode: str, sampler: str):
+        said = next(each for each in driver._get("/sdapi/v1/script-info") if each["name"] == "regional prompter")
+        args = [argument["value"] for argument in said["args"]]
+        labels = [argument["label"] for argument in said["args"]]
+        args[0], args[labels.index("Divide Ratio")] = True, "1,1"
+        args[labels.index("Generation Mode")] = mode
+        request = {"prompt": "a lamp BREAK a dog in snow", "sampler_name": sampler}
+        for zsnr in (OFF, {"enabled": True}):
+            plain = ask(driver, **request, zsnr=zsnr)
+            theirs = ask(driver, "Regional Prompter", args, **request, zsnr=zsnr)
+            assert theirs.levels == plain.levels
+            assert apart(plain, theirs) > 1e-2
+
+
+def test_the_plots_values_reach_a_pass_over_the_faces(host, checkpoint_folder, tmp_path):
+    scripts = tmp_path / "inner-pass" / "scripts"
+    scripts.mkdir(parents=True)
+    (scripts / "inner_pass.py").write_bytes(INNER_PASS.read_bytes())
+    with Server(*host, checkpoint_folder, tmp_path / "webui", neighbours=(scripts.parent,)) as server:
+        driver = LiveDriver(server.url, server.log)
+        args = grid_args(driver, "[ZSNR] CFG rescale", "0.4")
+        made(driver.txt2img(**{**on(driver, steps=3), "zsnr": OFF}, script_name="x/y/z plot", script_args=args))
+        assert "inner pass: " in driver.last["comments"]
+        assert "ZSNR CFG rescale: 0.4" in driver.last["comments"]
+        assert driver.problems() == []
+        driver.close()
