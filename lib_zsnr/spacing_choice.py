@@ -72,6 +72,9 @@ def warn_of_solver(sampler: Sampler, zero: bool, warnings: list[str]) -> None:
             "Euler step, since other samplers' corrections do harm there."
         )
         warnings.append(words(text, name=sampler.name))
+    elif traits.enough_steps is None:
+        text = "{name} does not always reach full black and white. Euler, DDIM and DPM++ 2M do."
+        warnings.append(words(text, name=sampler.name))
     elif sampler.steps < traits.enough_steps:
         text = (
             "{name} needs about {needed} steps to reach full black and white; with fewer, large dark or bright areas "

@@ -24,7 +24,8 @@ DYNAMIC_THRESHOLDING = "sd-dynamic-thresholding"
 
 def level(driver: LiveDriver, prompt: str, sampler: str, steps: int, cfg: float, zsnr: object, **more) -> float:
     """The mean brightness of the cell's pictures, 0 to 1."""
-    body = {"width": 128, "height": 128, "seed": SEED, "batch_size": PICTURES, "prompt": prompt, "negative_prompt": ""}
+    seed = SEED if prompt == BLACK else SEED + PICTURES
+    body = {"width": 128, "height": 128, "seed": seed, "batch_size": PICTURES, "prompt": prompt, "negative_prompt": ""}
     settings = {"sd_model_checkpoint": "fixed.safetensors"}
     result = driver.txt2img(
         **body, sampler_name=sampler, steps=steps, cfg_scale=cfg, zsnr=zsnr, override_settings=settings, **more

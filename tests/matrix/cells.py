@@ -15,6 +15,7 @@ from tests.matrix.trained import TrainedHost, brightness
 STORED = Path(__file__).parents[2] / "docs" / "matrix.csv"
 BLACK, WHITE = "solid black background", "solid white background"
 SEED, PICTURES = 1, 2
+"""Black begins with the seed, white goes on with the seeds after those of black: they are one batch."""
 STEPS = (6, 8, 10, 15, 20, 30)
 GUIDANCE = tuple((cfg, phi) for cfg, phi in itertools.product((1.0, 5.0, 7.5, 10.0), (0.0, 0.7)) if cfg > 1 or phi == 0)
 """CFG scale and phi. At a CFG scale of 1 there is nothing to rescale."""

@@ -28,7 +28,8 @@ def told(cell: Cell) -> bool:
     traits = traits_of(cells.FUNCTIONS[cell.sampler])
     sampler = Sampler(cell.sampler, "k-diffusion", steps=cell.steps, traits=traits)
     settings = Settings(enabled=True, follow_checkpoint=False, zero_terminal_snr=True, v_prediction=True)
-    return any("needs about" in warning for warning in make_plan(settings, Model("fixed", "v"), sampler).warnings)
+    warnings = make_plan(settings, Model("fixed", "v"), sampler).warnings
+    return any("full black and white" in warning for warning in warnings)
 
 
 def test_every_cell_is_there():
