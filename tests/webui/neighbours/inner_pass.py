@@ -35,10 +35,12 @@ class InnerPass(scripts.Script):
             init_images=[Image.fromarray(pixels)], denoising_strength=1.0, prompt=p.prompt, seed=p.seed,
             sampler_name=p.sampler_name, steps=p.steps, cfg_scale=p.cfg_scale, width=p.width, height=p.height,
         )  # fmt: skip
-        inner.scripts, inner.script_args = copy(p.scripts), deepcopy(p.script_args)
-        inner.scripts.alwayson_scripts = [
+        # Without the scripts of the page's own controls, which would set steps and sampler once more.
+        runner = copy(p.scripts)
+        runner.alwayson_scripts = [
             script for script in p.scripts.alwayson_scripts if Path(script.filename).stem == "zero_terminal_snr"
         ]
+        inner.scripts, inner.script_args = runner, deepcopy(p.script_args)
         inner.do_not_save_samples = inner.do_not_save_grid = True
         self.infotext = process_images(inner).infotexts[0]
         p.comment(f"inner pass: {self.infotext}")
