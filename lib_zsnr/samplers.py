@@ -77,8 +77,8 @@ _ROWS = {
     "sample_dpm_adaptive": SamplerTraits(own_levels=True),
     "restart_sampler": SamplerTraits(TERMINAL, restarts=True, enough_steps=8),
     "ddim": SamplerTraits(),
-    # Its guidance adds up over the steps: few have too little of it, and many too much. With 50 at CFG 5 and 7.5 without
-    # rescale one white picture in four is black.
+    # Its guidance adds up over the steps: few have too little of it, and many too much. With 50 at CFG 5 and 7.5
+    # without rescale one white picture in four is black.
     "ddim_cfgpp": SamplerTraits(enough_steps=None),
     # Its extrapolation overshoots under guidance as long as the steps are large: with 10 steps at CFG 7.5 its white is
     # .84 by a first-order start alone, .99 by this. From 25 steps on it needs that no more, and is nearer to the

@@ -174,3 +174,29 @@ def test_fixed_text_and_values_stand_apart():
     shown = html.sentence(words("Saved for {name}.", name="a model"))
     value = '<span class="zsnr-value" translate="no">a model</span>'
     assert shown == f"<span>Saved for </span>{value}<span>.</span>"
+
+
+def test_metadata_against_what_the_webui_measured_is_told_once(host, driver):
+    """The WebUI ran this Stable Diffusion 2 and found epsilon; a merging tool has written v into the file."""
+    load("sd2_merged")
+    view = host.view(values(), REQUEST, "")
+    assert view.locked == {"zero_terminal_snr": False, "v_prediction": False}
+    assert view.checkpoint.count("tried the model out") == 1
+    assert not any("tried the model out" in note for note in view.notes)
+    result = driver.txt2img(sampler_name="Euler", steps=4, zsnr={"enabled": True})
+    assert "ZSNR v-prediction: False" in result.infotext
+    assert result.comments.count("tried the model out") == 1
+    asked = driver.txt2img(sampler_name="Euler", steps=4, zsnr={"enabled": True, "v_prediction": True})
+    assert "ZSNR v-prediction: True" in asked.infotext
+
+
+def test_what_contradicts_itself_in_the_file_stands_there_once(host, tmp_path):
+    from tests.webui.host_double import checkpoints
+
+    contradiction = checkpoints.Checkpoint(markers=("v_pred",), metadata={"modelspec.prediction_type": "epsilon"})
+    host_of = checkpoints.write(tmp_path, "contradicted", contradiction)
+    sd_models.CheckpointInfo(str(host_of), contradiction).register()
+    load("contradicted")
+    view = host.view(values(), REQUEST, "")
+    assert view.checkpoint.count("contradicts") == 1
+    assert not any("contradicts" in note for note in view.notes)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from .tiny_model import TinyModel
+from .tiny_model import TinyModel, stable_diffusion_alphas_cumprod
 
 # One text encoder key each tells the kinds apart (sd_models.py:671-674).
 _TEXT_ENCODER = {
@@ -37,6 +37,14 @@ class Checkpoint:
         return f"{filename}.yaml" if self.own_config else f"default-{self.kind}.yaml"
 
 
+def rescaled() -> torch.Tensor:
+    """Stable Diffusion's schedule at zero terminal SNR (Lin et al. 2023, Algorithm 1), as a file stores it."""
+    roots = stable_diffusion_alphas_cumprod().double().sqrt()
+    values = ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])) ** 2
+    values[-1] = 4.8973451890853435e-08
+    return values.float()
+
+
 ROLES = {
     "epsilon": Checkpoint(),
     "epsilon_ztsnr": Checkpoint(markers=("ztsnr",)),
@@ -45,6 +53,8 @@ ROLES = {
     "sdxl_v_zsnr": Checkpoint("sdxl", markers=("v_pred", "ztsnr")),
     "sdxl_epsilon": Checkpoint("sdxl"),
     "sd2_v": Checkpoint("sd2", parameterization="v"),
+    "sd2_merged": Checkpoint("sd2", own_config=False, metadata={"modelspec.prediction_type": "v"}),
+    "stored_schedule": Checkpoint(parameterization="v", alphas_cumprod=rescaled()),
     "inpaint": Checkpoint("inpaint"),
     "edit": Checkpoint("edit"),
     "same_config_a": Checkpoint(own_config=False),
