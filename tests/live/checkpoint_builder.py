@@ -111,6 +111,14 @@ def filled(name: str, tensor: torch.Tensor, seed: str) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(noise)).half()
 
 
+def rescaled(alphas_cumprod: torch.Tensor) -> torch.Tensor:
+    """The schedule shifted and scaled to zero terminal SNR, its end at the WebUI's floor."""
+    roots = alphas_cumprod.double().sqrt()
+    values = ((roots - roots[-1]) * (roots[0] / (roots[0] - roots[-1]))) ** 2
+    values[-1] = 4.8973451890853435e-08
+    return values.to(alphas_cumprod.dtype)
+
+
 class Builder:
     """Keeps each kind's shapes and each set of weights, since several roles share them."""
 
@@ -130,6 +138,8 @@ class Builder:
         made = {name: filled(name, tensor, seed) for name, tensor in floats.items()}
         if role.buffers:
             made.update({name: tensors[name].clone() for name in buffers if name in tensors})
+        if role.rescaled:
+            made["alphas_cumprod"] = rescaled(made["alphas_cumprod"])
         made.update({name: torch.empty(0) for name in role.tensors})
         return made
 

@@ -32,7 +32,7 @@ class Role:
         such checkpoints are loaded into one model object.
     parameterization: what that yaml says, if anything; the WebUI knows no other evidence for SD 1.
     tensors, metadata: the marks that people put into the file.
-    buffers: the file carries `alphas_cumprod` and the like, as many do.
+    buffers: the file carries `alphas_cumprod` and the like, as many do; rescaled: that one ends at zero terminal SNR.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Role:
     tensors: tuple[str, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     buffers: bool = True
+    rescaled: bool = False
 
     @property
     def file_name(self) -> str:
@@ -59,6 +60,8 @@ ROLES = (
         metadata={"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True"},
     ),
     Role("v_sidecar", weights="v", parameterization="v"),
+    Role("v_stored", weights="v", parameterization="v", rescaled=True),
+    Role("epsilon_stored", rescaled=True),
     Role("v_contradicted", weights="v", parameterization="eps", tensors=_MARKERS),
     Role("same_config_a", sidecar=False, buffers=False),
     Role("same_config_b", weights="v", sidecar=False, buffers=False, tensors=_MARKERS),

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from .tiny_model import TinyModel
+from .tiny_model import TinyModel, stable_diffusion_alphas_cumprod
 
 # One text encoder key each tells the kinds apart (sd_models.py:671-674).
 _TEXT_ENCODER = {
@@ -34,7 +34,16 @@ class Checkpoint:
     alphas_cumprod: torch.Tensor | None = None
 
     def config(self, filename: str) -> str:
-        return f"{filename}.yaml" if self.own_config else f"default-{self.kind}.yaml"
+        found = "-v" if self.kind == "sd2" and self.parameterization == "v" else ""
+        return f"{filename}.yaml" if self.own_config else f"default-{self.kind}{found}.yaml"
+
+
+def rescaled_alphas_cumprod() -> torch.Tensor:
+    """What is stored by a program that has rescaled the buffer to zero terminal SNR, float32 `[1000]`."""
+    roots = stable_diffusion_alphas_cumprod().double().sqrt()
+    values = ((roots - roots[-1]) * (roots[0] / (roots[0] - roots[-1]))) ** 2
+    values[-1] = 4.8973451890853435e-08
+    return values.float()
 
 
 ROLES = {
@@ -42,6 +51,8 @@ ROLES = {
     "epsilon_ztsnr": Checkpoint(markers=("ztsnr",)),
     "v_zsnr": Checkpoint(markers=("v_pred", "ztsnr")),
     "v_metadata": Checkpoint(metadata={"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True"}),
+    "v_stored": Checkpoint(parameterization="v", alphas_cumprod=rescaled_alphas_cumprod()),
+    "epsilon_stored": Checkpoint(alphas_cumprod=rescaled_alphas_cumprod()),
     "sdxl_v_zsnr": Checkpoint("sdxl", markers=("v_pred", "ztsnr")),
     "sdxl_epsilon": Checkpoint("sdxl"),
     "sd2_v": Checkpoint("sd2", parameterization="v"),
