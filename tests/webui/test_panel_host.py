@@ -173,30 +173,31 @@ class TestMeasured:
         load("measured")
         return host.view(values(), REQUEST, "")
 
-    def test_alone_it_is_named(self, driver, host):
-        view = self.view(driver, host, "v", {})
-        assert view.checkpoint == "measured \u2014 v-prediction (the WebUI ran the model)."
-        assert view.locked["v_prediction"]
-
     def test_a_merges_v_loses_and_that_is_said_once(self, driver, host):
         view = self.view(driver, host, "eps", {"modelspec.prediction_type": "v", "modelspec.merged_from": "a, b"})
         assert not view.locked["v_prediction"]
-        assert view.checkpoint.startswith("measured \u2014 epsilon prediction (the WebUI ran the model).")
-        assert "".join([view.checkpoint, *view.notes]).count("the WebUI ran the model and found epsilon") == 1
+        assert view.checkpoint.startswith("measured \u2014 epsilon prediction (the WebUI has tried it out).")
+        assert "".join([view.checkpoint, *view.notes]).count("tried the model out (epsilon), which is used") == 1
+
+    def test_a_trainers_v_wins_and_that_is_said_once(self, driver, host):
+        view = self.view(driver, host, "eps", {"modelspec.prediction_type": "v"})
+        assert view.locked["v_prediction"]
+        assert "".join([view.checkpoint, *view.notes]).count("tried the model out (epsilon), and is used") == 1
 
     def test_the_picture_tells_it_too(self, driver, host):
         self.view(driver, host, "v", {"modelspec.prediction_type": "epsilon"})
         result = driver.txt2img(steps=3, zsnr=[True], override_settings={"sd_model_checkpoint": "measured.safetensors"})
-        assert "the WebUI ran the model and found v" in result.comments
+        assert "when it tried the model out (v), which is used" in result.comments
         assert "ZSNR v-prediction: True" in result.infotext
 
     def test_a_yaml_beside_the_file_means_that_nothing_was_measured(self, driver, host):
-        own = Checkpoint("sd2", own_config=True, parameterization="eps", metadata={"modelspec.prediction_type": "v"})
-        driver.host.add_checkpoint("told", own)
+        metadata = {"modelspec.prediction_type": "epsilon"}
+        driver.host.add_checkpoint("told", Checkpoint("sd2", parameterization="v", metadata=metadata))
+        (driver.host.folder / "told.yaml").write_text("model: {}")
         load("told")
         view = host.view(values(), REQUEST, "")
-        assert view.locked["v_prediction"]
-        assert "ran the model" not in "".join([view.checkpoint, *view.notes])
+        assert not view.locked["v_prediction"]
+        assert "tried" not in "".join([view.checkpoint, *view.notes])
 
 
 class TestADetailer:
