@@ -7,29 +7,16 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib_zsnr.preset_content import MAX_BYTES, VERSION, LaterVersionError, Preset, check, parse
 from lib_zsnr.preset_file import locked, read_bytes, real, replace_file
-from lib_zsnr.settings import FIELD_BY_NAME, PRESET_FIELDS, TITLE, SettingsError
-from lib_zsnr.words import shown
-
-VERSION = 1
-MAX_BYTES = 4_000_000
-"""Longest file that is read: a preset takes 200 bytes, so this holds some twenty thousand."""
+from lib_zsnr.settings import TITLE
 
 
 class PresetError(RuntimeError):
     """The file could not be written or read. Its text says what happened and what to do."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """One checkpoint's preset: a name for people, and the values of PRESET_FIELDS."""
-
-    name: str
-    values: Mapping[str, bool | float]
 
 
 class PresetStore:
@@ -118,8 +105,14 @@ class PresetStore:
             return
         self.message = ""
         try:
-            self._content, self._presets = _parse(data)
+            self._content, self._presets = parse(data)
             self._seen = stamp
+        except LaterVersionError as error:
+            self._unread = True
+            self.message = (
+                f"{TITLE}: the presets in {self.path} could not be read: they are of {error} of this extension. "
+                "None is used, and nothing is saved over them. Update the extension."
+            )
         except (ValueError, OverflowError, RecursionError) as error:
             self._unread = True
             if may_set_aside:
@@ -154,46 +147,9 @@ class PresetStore:
                 f"{MAX_BYTES}. Nothing was changed. Forget presets that you no longer need, then save again."
             )
         replace_file(self.path, data)
-        self._content, self._presets = _parse(data)
+        self._content, self._presets = parse(data)
         self._seen, self.message = self._stamp(), ""
 
     def _stamp(self) -> tuple[int, int, int]:
         facts = self.path.stat()
         return facts.st_mtime_ns, facts.st_size, facts.st_ino
-
-
-def check(values: Mapping[str, Any]) -> dict[str, bool | float]:
-    """The values of a preset, all of PRESET_FIELDS. Raises SettingsError for a wrong, missing or unknown one."""
-    wrong = sorted(set(values) ^ set(PRESET_FIELDS))
-    if wrong:
-        named = ", ".join([*map(shown, wrong[:5]), *(["..."] if len(wrong) > 5 else [])])
-        raise SettingsError(
-            f"{TITLE}: a preset has {named} too many or too few; it takes "
-            f"exactly {', '.join(PRESET_FIELDS)}. Nothing was saved."
-        )
-    return {name: FIELD_BY_NAME[name].check(values[name]) for name in PRESET_FIELDS}
-
-
-_FIELDS = tuple(FIELD_BY_NAME[name] for name in PRESET_FIELDS)
-
-
-def _parse(data: bytes) -> tuple[dict[str, Any], dict[str, Preset]]:
-    """The whole content and the presets in it. Raises ValueError (SettingsError is one) for what is not ours.
-
-    Only what is saved is checked strictly. Files of earlier versions lack fields, which then have their defaults; those
-    of later ones have more, which are kept.
-    """
-    if len(data) > MAX_BYTES:
-        raise SettingsError(f"it is longer than {MAX_BYTES} bytes")
-    content = json.loads(data.decode("utf-8"))
-    if not isinstance(content, dict) or not isinstance(content.get("presets"), dict):
-        raise SettingsError("it is not a list of presets")
-    version = content.get("version")
-    if type(version) is not int or version < VERSION:
-        raise SettingsError(f"its version is {shown(version)}, expected {VERSION} or later")
-    presets = {}
-    for key, entry in content["presets"].items():
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            raise SettingsError(f"the preset {shown(key)} has no name")
-        presets[key] = Preset(entry["name"], {f.name: f.check(entry.get(f.name, f.default)) for f in _FIELDS})
-    return content, presets

@@ -34,7 +34,8 @@ class Traits:
 
     `zero_terminal_snr` is None where nothing says. Evidence is in plain words, "" where the answer is unknown.
     `conflicts`, in sentences: sources that disagree (the earlier one won), statements that were not understood.
-    `prediction_by_metadata`: whether nothing but metadata says what it predicts.
+    `prediction_by_metadata`: whether nothing but metadata says what it predicts. `prediction_by_merge`: whether those
+    were written by a merge, which does not look at the model.
     `problem`: what of the file or its yaml could not be read, and what to do; "" otherwise.
     """
 
@@ -44,6 +45,7 @@ class Traits:
     zero_terminal_snr_evidence: str = ""
     conflicts: tuple[str, ...] = ()
     prediction_by_metadata: bool = False
+    prediction_by_merge: bool = False
     problem: str = ""
 
     def measured_as(self, prediction: Prediction) -> Traits:
@@ -54,14 +56,33 @@ class Traits:
         """
         if not self.prediction_by_metadata or self.prediction in ("edm", prediction):
             return self
+        told = {"who": self.prediction_evidence, "answer": self.prediction, "found": prediction}
+        if self._likelier_than(prediction):
+            text = (
+                "Prediction: {who} ({answer}) contradicts what the WebUI found when it tried the model out ({found}), "
+                "and is used: that test misses v models that were trained to zero terminal SNR. If the pictures are "
+                'noise, untick "Follow the checkpoint" and choose yourself.'
+            )
+            return replace(self, conflicts=(*self.conflicts, words(text, **told)))
         text = (
             "Prediction: {who} ({answer}) contradicts what the WebUI found when it tried the model out ({found}), "
             "which is used: programs that merge models write that line without looking. If it is right after all, "
             'untick "Follow the checkpoint" and choose yourself.'
         )
-        note = words(text, who=self.prediction_evidence, answer=self.prediction, found=prediction)
         evidence = words("the WebUI has tried it out")
-        return replace(self, prediction=prediction, prediction_evidence=evidence, conflicts=(*self.conflicts, note))
+        conflicts = (*self.conflicts, words(text, **told))
+        return replace(self, prediction=prediction, prediction_evidence=evidence, conflicts=conflicts)
+
+    def _likelier_than(self, measured: Prediction) -> bool:
+        """Whether the metadata are likelier to be right than the measurement.
+
+        The WebUI asks the UNet for the last timestep of a picture that is 0.5 all over, and takes it for a v model
+        where the answer is far from that picture (is_using_v_parameterization_for_sd2). No epsilon model answers so:
+        what was found to be v, is. But a v model does so only where it reads the brightness from the noise, the very
+        flaw that training to zero terminal SNR removes. So what was found to be epsilon may be such a model, and
+        whoever trained it knows better; a merge knows nothing, unless the file says zero terminal SNR too.
+        """
+        return measured == "epsilon" and (not self.prediction_by_merge or self.zero_terminal_snr is True)
 
 
 def read_traits(path: str | os.PathLike[str]) -> Traits:
@@ -107,7 +128,8 @@ def _read(path: str, sidecar: str, _stamps: tuple[int, int, int, int]) -> Traits
     prediction, evidence, conflicts = _settle("Prediction", said.prediction, "unknown")
     zero_snr, zero_snr_evidence, more = _settle("Zero terminal SNR", said.zero_snr, None)
     notes, by_metadata = (*conflicts, *more, *said.notes), by_metadata and bool(said.prediction)
-    return Traits(prediction, zero_snr, evidence, zero_snr_evidence, notes, by_metadata, problem)
+    by_merge = by_metadata and said.metadata_by_merge
+    return Traits(prediction, zero_snr, evidence, zero_snr_evidence, notes, by_metadata, by_merge, problem)
 
 
 def _settle(subject: str, said: Sequence[tuple[Answer, str]], unknown: Answer) -> tuple[Answer, str, list[str]]:

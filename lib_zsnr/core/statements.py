@@ -37,8 +37,15 @@ _V_FLAGS: _Words = {"true": "v", "false": "epsilon"}
 # prediction_type: ModelSpec. predict_key: ComfyUI (comfy_extras/nodes_model_merging.py). ss_v_parameterization: LoRA
 # extraction nodes for ComfyUI. ss_zero_terminal_snr: sd-scripts (train_network.py),
 # for LoRAs only, so it is in a checkpoint only where somebody copied it there.
-_METADATA = {"modelspec.prediction_type": _WORDS, "modelspec.predict_key": _WORDS, "ss_v_parameterization": _V_FLAGS}
+_PREDICTION_TYPE = "modelspec.prediction_type"
+_METADATA = {_PREDICTION_TYPE: _WORDS, "modelspec.predict_key": _WORDS, "ss_v_parameterization": _V_FLAGS}
 _ZERO_SNR_METADATA = "ss_zero_terminal_snr"
+
+# sd-scripts writes this key for merges only (build_merged_from), and there the prediction type is a constant:
+# merge_lora.py writes "v" for every SD 2 model and "epsilon" for every SD 1 model, sdxl_merge_lora.py "epsilon" for
+# every SDXL model, whose marker tensors it drops as well. Files that it trained have no such key, and say rightly
+# what they were trained for.
+_MERGED = "modelspec.merged_from"
 
 # The classes in sgm/modules/diffusionmodules/denoiser_scaling.py of Stability-AI/generative-models.
 _SCALINGS: _Words = {"epsscaling": "epsilon", "vscaling": "v", "edmscaling": "edm", "vscalingwithedmcnoise": "edm"}
@@ -55,6 +62,7 @@ class Statements:
     prediction: list[tuple[Prediction, str]] = field(default_factory=list)
     zero_snr: list[tuple[bool, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    metadata_by_merge: bool = False
 
     def hear(self, said: list[tuple[Answer, str]], who: str, value: object, known: Mapping[str, Answer]) -> None:
         """Take the answer that `known` has for `value`. None says nothing, a value that is not there is noted."""
@@ -124,7 +132,11 @@ def _dig(tree: object, *keys: str) -> object:
 def hear_metadata(said: Statements, metadata: Mapping[str, str]) -> None:
     """What the header's metadata say."""
     for key, known in _METADATA.items():
-        said.hear(said.prediction, words("metadata {key}", key=key), metadata.get(key), known)
+        who = words("metadata {key}", key=key)
+        if key == _PREDICTION_TYPE and _MERGED in metadata:
+            said.metadata_by_merge = key in metadata
+            who = words("{who} (a constant in merges by sd-scripts)", who=who)
+        said.hear(said.prediction, who, metadata.get(key), known)
         if known is _WORDS and metadata.get(key, "").strip().lower().replace("-", "_") == _V_ZERO_SNR:
             said.zero_snr.append((True, f"metadata {key} = {metadata[key].strip()}"))
     said.hear(said.zero_snr, words("metadata {key}", key=_ZERO_SNR_METADATA), metadata.get(_ZERO_SNR_METADATA), _FLAGS)

@@ -102,9 +102,10 @@ def describe(checkpoint: Checkpoint | None) -> str:
     described = words("{name} \u2014 {fact}", name=checkpoint.name, fact=facts[0])
     for fact in facts[1:]:
         described = words("{described}, {fact}", described=described, fact=fact)
+    described = words("{described}.", described=described)
     for note in (*traits.conflicts, traits.problem, store().message):
-        described = words("{described}. {note}", described=described, note=note.rstrip(".")) if note else described
-    return words("{described}.", described=described)
+        described = words("{described} {note}", described=described, note=note) if note else described
+    return described
 
 
 def _prediction_words(checkpoint: Checkpoint) -> str:

@@ -66,10 +66,14 @@ def planned_alphas_cumprod(sd_model: Any, plan: Plan) -> Tensor:
     if plan.zero_terminal_snr:
         chosen = schedule.rescale_zero_terminal_snr(trained)
     elif live[-1] < schedule.ZERO_TERMINAL_BOUND:
-        # Left over from the host's own option, which this plan replaces.
-        chosen = trained
-    else:
+        # From the file, or left over from the host's own option; this plan replaces either. Where the file's is of
+        # another kind, nothing tells what it was before the rescale.
+        known = trained[-1] >= schedule.ZERO_TERMINAL_BOUND
+        chosen = trained if known else _rebuilt_alphas_cumprod(sd_model, len(trained))
+    elif _falls(live):
         chosen = live.detach().clone()
+    else:
+        chosen = trained
     return chosen.to(device=live.device, dtype=torch.float32)
 
 
@@ -78,19 +82,27 @@ def trained_alphas_cumprod(sd_model: Any) -> Tensor:
 
     The model's own buffers are not trusted: the host's option can leave a rescaled one behind for the original, and
     checkpoints store it in half precision (7.8 % of sigma after the rescale). A buffer is used only where it is
-    neither this schedule nor its rescale, so where the model really was trained on another one.
+    neither this schedule nor its rescale, so where the model really was trained on another one. Where it does not fall
+    strictly it was stored too coarsely to be sampled by, and is not used either.
     """
     buffer = getattr(sd_model, "alphas_cumprod_original", sd_model.alphas_cumprod)
     buffer = buffer.detach().to(device="cpu", dtype=torch.float64)
-    rebuilt = schedule.scaled_linear_alphas_cumprod(
-        getattr(sd_model, "linear_start", schedule.LINEAR_START),
-        getattr(sd_model, "linear_end", schedule.LINEAR_END),
-        len(buffer),
-    )
+    rebuilt = _rebuilt_alphas_cumprod(sd_model, len(buffer))
+    if not _falls(buffer):
+        return rebuilt
     for known in (rebuilt, schedule.rescale_zero_terminal_snr(rebuilt)):
         if torch.allclose(buffer.clamp(min=0).sqrt(), known.sqrt(), rtol=0, atol=_SAME_SCHEDULE):
             return rebuilt
     return buffer
+
+
+def _falls(alphas_cumprod: Tensor) -> bool:
+    return bool((alphas_cumprod[1:] < alphas_cumprod[:-1]).all())
+
+
+def _rebuilt_alphas_cumprod(sd_model: Any, length: int) -> Tensor:
+    start = getattr(sd_model, "linear_start", schedule.LINEAR_START)
+    return schedule.scaled_linear_alphas_cumprod(start, getattr(sd_model, "linear_end", schedule.LINEAR_END), length)
 
 
 class ModelProxy:

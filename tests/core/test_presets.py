@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lib_zsnr.presets import MAX_BYTES, PresetError, PresetStore
+from lib_zsnr.preset_content import MAX_BYTES
+from lib_zsnr.presets import PresetError, PresetStore
 from lib_zsnr.settings import FIELD_BY_NAME, SettingsError
 
 ROOT = Path(__file__).parents[2]

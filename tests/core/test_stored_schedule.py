@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -80,12 +81,60 @@ class TestStoredSchedule:
 class TestMeasured:
     """The WebUI runs a Stable Diffusion 2 to see what it predicts. Against that, metadata alone do not count."""
 
-    @pytest.mark.parametrize(("says", "found"), [("v", "epsilon"), ("epsilon", "v")])
-    def test_it_beats_metadata_and_says_so(self, tmp_path: Path, says: str, found: str) -> None:
-        path = model(tmp_path, metadata={"modelspec.prediction_type": says})
+    MERGED: ClassVar = {"modelspec.merged_from": "a, b"}
+
+    @pytest.mark.parametrize(
+        ("says", "found", "more"),
+        [
+            ("v", "epsilon", MERGED),
+            ("v", "epsilon", {**MERGED, "ss_zero_terminal_snr": "False"}),
+            ("epsilon", "v", MERGED),
+            ("epsilon", "v", {}),
+            # No epsilon model is taken for a v model.
+            ("epsilon", "v", {"ss_zero_terminal_snr": "True"}),
+        ],
+    )
+    def test_it_beats_metadata_and_says_so(self, tmp_path: Path, says: str, found: str, more: dict[str, str]) -> None:
+        path = model(tmp_path, metadata={"modelspec.prediction_type": says, **more})
         traits = read_traits(path).measured_as(found)
         assert traits.prediction == found
         assert any("modelspec.prediction_type" in note and "tried the model out" in note for note in traits.conflicts)
+
+    @pytest.mark.parametrize(
+        "metadata",
+        [
+            # sd-scripts writes so into what it trained; its merges have MERGED as well.
+            {"modelspec.prediction_type": "v"},
+            {"modelspec.predict_key": "v"},
+            {"modelspec.predict_key": "v", **MERGED},
+            {"modelspec.prediction_type": "v-zsnr"},
+            {"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True", **MERGED},
+        ],
+        ids=str,
+    )
+    def test_it_misses_v_models_at_zero_snr_so_whoever_knows_better_is_believed_and_told(
+        self, tmp_path: Path, metadata: dict[str, str]
+    ) -> None:
+        before = read_traits(model(tmp_path, metadata=metadata))
+        after = before.measured_as("epsilon")
+        assert (after.prediction, after.prediction_evidence) == ("v", before.prediction_evidence)
+        (note,) = after.conflicts
+        assert before.prediction_evidence in note
+        assert "(epsilon), and is used" in note
+
+    def test_a_merge_with_a_schedule_at_zero_snr_is_believed_too(self, tmp_path: Path) -> None:
+        metadata = {"modelspec.prediction_type": "v", **self.MERGED}
+        path = tmp_path / "stored.safetensors"
+        save_file({"alphas_cumprod": TestStoredSchedule.RESCALED}, path, metadata=metadata)
+        assert read_traits(path).measured_as("epsilon").prediction == "v"
+
+    def test_what_a_merge_wrote_is_told_for_what_it_is(self, tmp_path: Path) -> None:
+        """For SD 1 and SDXL as well, where nothing is measured: the person sees where the answer comes from."""
+        says = {"modelspec.prediction_type": "epsilon"}
+        merged, trained = (read_traits(model(tmp_path, metadata={**says, **more})) for more in (self.MERGED, {}))
+        assert merged.prediction == trained.prediction == "epsilon"
+        assert "a constant in merges" in merged.prediction_evidence
+        assert "a constant in merges" not in trained.prediction_evidence
 
     def test_where_both_agree_or_more_than_metadata_speaks_nothing_changes(self, tmp_path: Path) -> None:
         metadata = {"modelspec.prediction_type": "v"}

@@ -111,12 +111,12 @@ def filled(name: str, tensor: torch.Tensor, seed: str) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(noise)).half()
 
 
-def zero_terminal_snr(alphas_cumprod: torch.Tensor) -> torch.Tensor:
-    """Lin et al. 2023, Algorithm 1, with the end that k-diffusion needs to be above 0."""
+def rescaled(alphas_cumprod: torch.Tensor) -> torch.Tensor:
+    """The schedule shifted and scaled to zero terminal SNR, its end at the WebUI's floor."""
     roots = alphas_cumprod.double().sqrt()
-    rescaled = ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])) ** 2
-    rescaled[-1] = 4.8973451890853435e-08
-    return rescaled.float()
+    values = ((roots - roots[-1]) * (roots[0] / (roots[0] - roots[-1]))) ** 2
+    values[-1] = 4.8973451890853435e-08
+    return values.to(alphas_cumprod.dtype)
 
 
 class Builder:
@@ -139,7 +139,7 @@ class Builder:
         if role.buffers:
             made.update({name: tensors[name].clone() for name in buffers if name in tensors})
         if role.rescaled:
-            made["alphas_cumprod"] = zero_terminal_snr(made["alphas_cumprod"])
+            made["alphas_cumprod"] = rescaled(made["alphas_cumprod"])
         made.update({name: torch.empty(0) for name in role.tensors})
         return made
 

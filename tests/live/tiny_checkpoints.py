@@ -32,8 +32,7 @@ class Role:
         such checkpoints are loaded into one model object.
     parameterization: what that yaml says, if anything; the WebUI knows no other evidence for SD 1.
     tensors, metadata: the marks that people put into the file.
-    buffers: the file carries `alphas_cumprod` and the like, as many do.
-    rescaled: that `alphas_cumprod` is the one of zero terminal SNR.
+    buffers: the file carries `alphas_cumprod` and the like, as many do; rescaled: that one ends at zero terminal SNR.
     """
 
     name: str
@@ -61,7 +60,8 @@ ROLES = (
         metadata={"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True"},
     ),
     Role("v_sidecar", weights="v", parameterization="v"),
-    Role("stored_schedule", weights="v", parameterization="v", rescaled=True),
+    Role("v_stored", weights="v", parameterization="v", rescaled=True),
+    Role("epsilon_stored", rescaled=True),
     Role("v_contradicted", weights="v", parameterization="eps", tensors=_MARKERS),
     Role("same_config_a", sidecar=False, buffers=False),
     Role("same_config_b", weights="v", sidecar=False, buffers=False, tensors=_MARKERS),

@@ -11,6 +11,7 @@ from lib_zsnr.ui import html
 from lib_zsnr.view import View
 from lib_zsnr.words import words
 from tests.webui import host_double  # noqa: F401 - makes the next lines find the double
+from tests.webui.host_double.checkpoints import Checkpoint
 
 from modules import scripts, sd_models, shared  # isort: skip
 
@@ -143,6 +144,60 @@ def test_the_preview_can_be_switched_off(host):
     assert view.levels is None
     assert view.locked
     assert html.figure(view) == ""
+
+
+def test_what_is_wrong_with_the_file_is_said_once(driver, host):
+    contradicted = Checkpoint(markers=("v_pred", "ztsnr"), metadata={"modelspec.prediction_type": "epsilon"})
+    driver.host.add_checkpoint("contradicted", contradicted)
+    load("contradicted")
+    for following in (True, False):
+        view = host.view(values(follow_checkpoint=following), REQUEST, "")
+        assert "".join([view.checkpoint, *view.notes]).count("contradicts") == 1
+
+
+def test_the_notes_about_the_file_are_translated(driver, host):
+    """Their pieces are kept: what is fixed text and what a value."""
+    contradicted = Checkpoint(markers=("v_pred",), metadata={"modelspec.prediction_type": "epsilon"})
+    driver.host.add_checkpoint("contradicted", contradicted)
+    load("contradicted")
+    pieces = host.view(values(), REQUEST, "").checkpoint.pieces
+    assert (") contradicts ", True) in pieces
+
+
+class TestMeasured:
+    """The WebUI runs a Stable Diffusion 2 to find out what it predicts; metadata may say something else."""
+
+    def view(self, driver, host, found: str, metadata: dict[str, str]):
+        measured = Checkpoint("sd2", own_config=False, parameterization=found, metadata=metadata)
+        driver.host.add_checkpoint("measured", measured)
+        load("measured")
+        return host.view(values(), REQUEST, "")
+
+    def test_a_merges_v_loses_and_that_is_said_once(self, driver, host):
+        view = self.view(driver, host, "eps", {"modelspec.prediction_type": "v", "modelspec.merged_from": "a, b"})
+        assert not view.locked["v_prediction"]
+        assert view.checkpoint.startswith("measured \u2014 epsilon prediction (the WebUI has tried it out).")
+        assert "".join([view.checkpoint, *view.notes]).count("tried the model out (epsilon), which is used") == 1
+
+    def test_a_trainers_v_wins_and_that_is_said_once(self, driver, host):
+        view = self.view(driver, host, "eps", {"modelspec.prediction_type": "v"})
+        assert view.locked["v_prediction"]
+        assert "".join([view.checkpoint, *view.notes]).count("tried the model out (epsilon), and is used") == 1
+
+    def test_the_picture_tells_it_too(self, driver, host):
+        self.view(driver, host, "v", {"modelspec.prediction_type": "epsilon"})
+        result = driver.txt2img(steps=3, zsnr=[True], override_settings={"sd_model_checkpoint": "measured.safetensors"})
+        assert "when it tried the model out (v), which is used" in result.comments
+        assert "ZSNR v-prediction: True" in result.infotext
+
+    def test_a_yaml_beside_the_file_means_that_nothing_was_measured(self, driver, host):
+        metadata = {"modelspec.prediction_type": "epsilon"}
+        driver.host.add_checkpoint("told", Checkpoint("sd2", parameterization="v", metadata=metadata))
+        (driver.host.folder / "told.yaml").write_text("model: {}")
+        load("told")
+        view = host.view(values(), REQUEST, "")
+        assert not view.locked["v_prediction"]
+        assert "tried" not in "".join([view.checkpoint, *view.notes])
 
 
 class TestADetailer:

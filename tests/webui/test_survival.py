@@ -119,6 +119,39 @@ def test_a_schedule_stored_in_half_precision_is_rebuilt(driver):
     np.testing.assert_allclose(result.levels, [SIGMAS[t] for t in trailing(10)], rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+@pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
+def test_a_schedule_stored_at_zero_terminal_snr_is_found_and_rebuilt(driver, dtype: torch.dtype, sampler: str):
+    stored = schedule.rescale_zero_terminal_snr(schedule.scaled_linear_alphas_cumprod()).to(dtype)
+    driver.host.add_checkpoint("stored", Checkpoint(parameterization="v", alphas_cumprod=stored))
+    settings = {"sd_model_checkpoint": "stored.safetensors"}
+    result = made(driver.txt2img(steps=10, sampler_name=sampler, zsnr=ON, override_settings=settings))
+    expected = trailing(10) if sampler == "DDIM" else [SIGMAS[t] for t in trailing(10)]
+    np.testing.assert_allclose(result.levels, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("markers", [("v_pred", "ztsnr"), ("v_pred",)])
+def test_a_schedule_stored_too_coarsely_to_fall_is_not_sampled_by(driver, markers: tuple[str, ...]):
+    coarse = (schedule.scaled_linear_alphas_cumprod() * 16).round().float() / 16
+    coarse[-1] = 1e-3
+    driver.host.add_checkpoint("coarse", Checkpoint(markers=markers, alphas_cumprod=coarse))
+    settings = {"sd_model_checkpoint": "coarse.safetensors"}
+    result = made(driver.txt2img(steps=10, zsnr=ON, override_settings=settings))
+    usual = schedule.sigmas_from_alphas_cumprod(schedule.scaled_linear_alphas_cumprod()).tolist()
+    sigmas = SIGMAS if "ztsnr" in markers else usual
+    np.testing.assert_allclose(result.levels, [sigmas[t] for t in trailing(10)], rtol=1e-5)
+
+
+def test_an_epsilon_model_with_a_stored_schedule_of_another_kind_gets_the_usual_one(driver):
+    """It ends at zero, and what it was before nothing tells."""
+    other = torch.linspace(0.999, 0, 1000)
+    driver.host.add_checkpoint("other", Checkpoint(alphas_cumprod=other))
+    settings = {"sd_model_checkpoint": "other.safetensors"}
+    result = made(driver.txt2img(steps=10, zsnr=ON, override_settings=settings))
+    assert result.levels[0] == pytest.approx(14.61, rel=1e-2)
+    assert "stored alphas_cumprod ends at 0" in result.comments
+
+
 def test_a_schedule_that_the_hosts_option_left_behind_is_not_rescaled_again(driver):
     from modules import shared
 

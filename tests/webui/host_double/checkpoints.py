@@ -34,27 +34,32 @@ class Checkpoint:
     alphas_cumprod: torch.Tensor | None = None
 
     def config(self, filename: str) -> str:
-        return f"{filename}.yaml" if self.own_config else f"default-{self.kind}.yaml"
+        found = "-v" if self.kind == "sd2" and self.parameterization == "v" else ""
+        return f"{filename}.yaml" if self.own_config else f"default-{self.kind}{found}.yaml"
 
 
-def rescaled() -> torch.Tensor:
-    """Stable Diffusion's schedule at zero terminal SNR (Lin et al. 2023, Algorithm 1), as a file stores it."""
+def rescaled_alphas_cumprod() -> torch.Tensor:
+    """What is stored by a program that has rescaled the buffer to zero terminal SNR, float32 `[1000]`."""
     roots = stable_diffusion_alphas_cumprod().double().sqrt()
-    values = ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])) ** 2
+    values = ((roots - roots[-1]) * (roots[0] / (roots[0] - roots[-1]))) ** 2
     values[-1] = 4.8973451890853435e-08
     return values.float()
 
+
+# As sd-scripts writes it for every merge of Stable Diffusion 2.
+_MERGED_AS_V = {"modelspec.prediction_type": "v", "modelspec.merged_from": "a, b"}
 
 ROLES = {
     "epsilon": Checkpoint(),
     "epsilon_ztsnr": Checkpoint(markers=("ztsnr",)),
     "v_zsnr": Checkpoint(markers=("v_pred", "ztsnr")),
     "v_metadata": Checkpoint(metadata={"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True"}),
+    "v_stored": Checkpoint(parameterization="v", alphas_cumprod=rescaled_alphas_cumprod()),
+    "epsilon_stored": Checkpoint(alphas_cumprod=rescaled_alphas_cumprod()),
     "sdxl_v_zsnr": Checkpoint("sdxl", markers=("v_pred", "ztsnr")),
     "sdxl_epsilon": Checkpoint("sdxl"),
     "sd2_v": Checkpoint("sd2", parameterization="v"),
-    "sd2_merged": Checkpoint("sd2", own_config=False, metadata={"modelspec.prediction_type": "v"}),
-    "stored_schedule": Checkpoint(parameterization="v", alphas_cumprod=rescaled()),
+    "sd2_merged": Checkpoint("sd2", own_config=False, metadata=_MERGED_AS_V),
     "inpaint": Checkpoint("inpaint"),
     "edit": Checkpoint("edit"),
     "same_config_a": Checkpoint(own_config=False),
