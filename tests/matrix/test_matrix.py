@@ -20,6 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
 # Cheap, and where pictures were wrong before: UniPC 0.99/0.00, DPM fast 0.26/0.62, PLMS 0.65 white, DPM2 a 0.50 black.
 AGAIN = [("Euler", 6, 7.5, 0.7), ("DDIM", 6, 10.0, 0.0), ("UniPC", 10, 7.5, 0.0), ("UniPC", 6, 7.5, 0.7)]
 AGAIN += [("DPM fast", 20, 7.5, 0.0), ("PLMS", 10, 7.5, 0.0), ("DPM++ 3M SDE", 8, 7.5, 0.0), ("Heun", 8, 7.5, 0.0)]
+AGAIN += [("DPM++ 2M SDE", 10, 7.5, 0.7), ("DPM++ 2M SDE Heun", 6, 10.0, 0.0)]
 AGAIN += [("DPM++ 2M", 6, 7.5, 0.7), ("DPM2 a", 8, 7.5, 0.7), ("Restart", 8, 10.0, 0.7), ("LMS", 10, 10.0, 0.0)]
 
 
