@@ -21,6 +21,22 @@ def euler_step(x: Tensor, denoised: Tensor, sigma: Tensor, sigma_next: Tensor) -
     return denoised + (x - denoised) * (sigma_next / sigma)
 
 
+def euler_steps(
+    model: Callable[..., Tensor],
+    x: Tensor,
+    sigmas: Tensor,
+    extra_args: dict[str, Any] | None,
+    callback: Callable[[dict[str, Any]], None] | None,
+) -> Tensor:
+    """Euler's steps down all of `sigmas` `[steps + 1]`, told to the callback as k-diffusion's samplers tell theirs."""
+    for i in range(len(sigmas) - 1):
+        denoised = model(x, sigmas[i] * x.new_ones([x.shape[0]]), **(extra_args or {}))
+        if callback is not None:
+            callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
+        x = euler_step(x, denoised, sigmas[i], sigmas[i + 1])
+    return x
+
+
 def first_order_start(sample: Sample, terminal_sigma: float, above: float = math.inf) -> Sample:
     """A k-diffusion sampling function whose step out of the terminal level is first-order.
 
@@ -44,11 +60,7 @@ def first_order_start(sample: Sample, terminal_sigma: float, above: float = math
         if sigmas[0] < terminal_sigma * (1 - 1e-4):
             return sample(model, x, sigmas=sigmas, callback=callback, **passed)
         taken = steps_above(sigmas, above)
-        for i in range(taken):
-            denoised = model(x, sigmas[i] * x.new_ones([x.shape[0]]), **(extra_args or {}))
-            if callback is not None:
-                callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
-            x = euler_step(x, denoised, sigmas[i], sigmas[i + 1])
+        x = euler_steps(model, x, sigmas[: taken + 1], extra_args, callback)
         if taken == len(sigmas) - 1:
             return x
         return sample(model, x, sigmas=sigmas[taken:], callback=later(callback, taken), **passed)

@@ -12,7 +12,7 @@ from modules import shared
 from torch import Tensor
 
 from lib_zsnr.core.spacing import bridge_top, bridged_sigmas, trailing_sigmas, trailing_timesteps
-from lib_zsnr.core.terminal import euler_step, first_order_start, later
+from lib_zsnr.core.terminal import euler_steps, first_order_start, later
 from lib_zsnr.plan import Plan
 from lib_zsnr.webui.overrides import override_method, override_value
 
@@ -104,15 +104,12 @@ def _first_order_jump(
         model: Any, x: Tensor, sigma_min: float, sigma_max: float, n: int, extra_args: Any = None,
         callback: Any = None, **options: Any,
     ) -> Tensor:  # fmt: skip
-        here, there = table.new_tensor(float(sigma_max)), table.new_tensor(bridge_top(n, top_per_step))
-        if here < table[-1] * (1 - 1e-4) or n < 2:
+        jump = table.new_tensor([float(sigma_max), bridge_top(n, top_per_step)])
+        if jump[0] < table[-1] * (1 - 1e-4) or n < 2:
             return func(model, x, sigma_min, sigma_max, n, extra_args=extra_args, callback=callback, **options)
-        denoised = model(x, here * x.new_ones([x.shape[0]]), **(extra_args or {}))
-        if callback is not None:
-            callback({"x": x, "i": 0, "sigma": here, "sigma_hat": here, "denoised": denoised})
-        x = euler_step(x, denoised, here, there)
+        x = euler_steps(model, x, jump, extra_args, callback)
         more = {"extra_args": extra_args, "callback": later(callback, 1), **options}
-        return func(model, x, sigma_min, there.item(), n - 1, **more)
+        return func(model, x, sigma_min, jump[1].item(), n - 1, **more)
 
     return sample
 
