@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -65,9 +65,8 @@ def webui(
 
 @pytest.fixture(scope="session")
 def driver(webui: Server) -> Iterator[LiveDriver]:
-    live = LiveDriver(webui.url, webui.log)
-    yield live
-    live.close()
+    with closing(LiveDriver(webui.url, webui.log)) as live:
+        yield live
 
 
 @pytest.fixture(scope="session")
@@ -81,9 +80,8 @@ def plain_webui(
 
 @pytest.fixture(scope="session")
 def plain_driver(plain_webui: Server) -> Iterator[LiveDriver]:
-    live = LiveDriver(plain_webui.url, plain_webui.log)
-    yield live
-    live.close()
+    with closing(LiveDriver(plain_webui.url, plain_webui.log)) as live:
+        yield live
 
 
 @pytest.fixture(scope="session")
@@ -102,10 +100,12 @@ def pair(
 ) -> Iterator[LiveDriver]:
     """A WebUI with the trained pair."""
     settings = {"sd_model_checkpoint": "flawed.safetensors"}
-    with Server(*host, pair_folder, tmp_path_factory.mktemp("pair-webui"), settings=settings) as server:
-        live = LiveDriver(server.url, server.log)
+    data = tmp_path_factory.mktemp("pair-webui")
+    with (
+        Server(*host, pair_folder, data, settings=settings) as server,
+        closing(LiveDriver(server.url, server.log)) as live,
+    ):
         yield live
-        live.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import cycle
 from pathlib import Path
 
@@ -63,9 +64,8 @@ def server(host: tuple[Path, Path], checkpoint_folder: Path, tmp_path_factory: p
 
 @pytest.fixture(scope="module")
 def hostile(server: Server) -> Iterator[LiveDriver]:
-    driver = LiveDriver(server.url, server.log)
-    yield driver
-    driver.close()
+    with closing(LiveDriver(server.url, server.log)) as driver:
+        yield driver
 
 
 def test_it_starts_and_says_what_is_wrong(server: Server, hostile: LiveDriver):

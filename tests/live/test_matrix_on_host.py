@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -51,10 +52,11 @@ def test_the_stored_table_is_what_the_webui_paints(pair, table, key):
 def beside_dynamic_thresholding(host, pair_folder, tmp_path_factory) -> Iterator[LiveDriver]:
     settings = {"sd_model_checkpoint": "fixed.safetensors"}
     data = tmp_path_factory.mktemp("dynamic-thresholding")
-    with Server(*host, pair_folder, data, settings=settings, neighbours=(folder_of(DYNAMIC_THRESHOLDING),)) as server:
-        driver = LiveDriver(server.url, server.log)
+    with (
+        Server(*host, pair_folder, data, settings=settings, neighbours=(folder_of(DYNAMIC_THRESHOLDING),)) as server,
+        closing(LiveDriver(server.url, server.log)) as driver,
+    ):
         yield driver
-        driver.close()
 
 
 @pytest.mark.parametrize("sampler", ["Heun", "DPM2", "Euler", "DPM++ 2M"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,11 @@ def beside(name: str) -> pytest.MarkDecorator:
 def driver(request, host, checkpoint_folder, tmp_path_factory) -> Iterator[LiveDriver]:
     """A WebUI with ours and one other extension."""
     neighbours, data = (folder_of(request.param),), tmp_path_factory.mktemp("beside")
-    with Server(*host, checkpoint_folder, data, neighbours=neighbours) as server:
-        live = LiveDriver(server.url, server.log)
+    with (
+        Server(*host, checkpoint_folder, data, neighbours=neighbours) as server,
+        closing(LiveDriver(server.url, server.log)) as live,
+    ):
         yield live
-        live.close()
 
 
 def ask(driver: LiveDriver, script: str = "", args: list[Any] | None = None, role: str = "v_zsnr", **request) -> Result:

@@ -132,33 +132,3 @@ def test_where_others_sample_in_the_place_of_the_webui_nothing_is_claimed(togeth
     assert "Zero Terminal SNR did nothing" in claimed.comments
     after = ask(together)
     assert "did nothing" not in after.comments + after.infotext
-
-
-def test_a_spent_attachment_under_a_wrapper_that_stays_passes_straight_through():
-    from lib_zsnr.webui import attach
-    from lib_zsnr.webui.errors import ZeroTerminalSNRError
-
-    class Sampler:
-        def sample(self, p):
-            return "sampled"
-
-        def sample_img2img(self, p):
-            return "sampled from a picture"
-
-    sampler = Sampler()
-    attach.refuse(sampler, "not like this")
-    ours = sampler.sample
-    sampler.sample = lambda p: f"wrapped, {ours(p)}"
-    with pytest.raises(ZeroTerminalSNRError):
-        sampler.sample(None)
-    assert sampler.sample(None) == "wrapped, sampled"
-    attach.refuse(sampler, "nor like this")
-    attach.detach(sampler)
-    assert sampler.sample(None) == "wrapped, sampled"
-    attach.refuse(sampler, "first")
-    again = sampler.sample
-    sampler.sample = lambda p: f"wrapped, {again(p)}"
-    attach.refuse(sampler, "second")
-    with pytest.raises(ZeroTerminalSNRError, match="second"):
-        sampler.sample(None)
-    assert sampler.sample(None) == "wrapped, wrapped, sampled"

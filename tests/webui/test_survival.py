@@ -185,21 +185,47 @@ def test_inpainting_with_a_soft_mask_stays_in_range(driver, sampler: str):
     assert np.abs(masked.latents[0]).max() < 4 * np.abs(whole.latents[0]).max()
 
 
+class BareSampler:
+    """As much of a sampler of the host as an attachment is put on."""
+
+    def sample(self, p):
+        return "sampled"
+
+    def sample_img2img(self, p):
+        return "sampled from a picture"
+
+
 def test_an_attachment_is_good_for_one_call(driver):
     """Called again, the sampler is the host's own."""
     from lib_zsnr.webui import attach
     from lib_zsnr.webui.errors import ZeroTerminalSNRError
 
-    class Sampler:
-        def sample(self, p):
-            return "sampled"
-
-        def sample_img2img(self, p):
-            return "sampled from a picture"
-
-    sampler = Sampler()
+    sampler = BareSampler()
     attach.refuse(sampler, "not like this")
     with pytest.raises(ZeroTerminalSNRError, match="not like this"):
         sampler.sample(None)
     assert (sampler.sample(None), sampler.sample_img2img(None)) == ("sampled", "sampled from a picture")
     assert vars(sampler) == {}
+
+
+def test_a_spent_attachment_under_a_wrapper_that_stays_passes_straight_through(driver):
+    from lib_zsnr.webui import attach
+    from lib_zsnr.webui.errors import ZeroTerminalSNRError
+
+    sampler = BareSampler()
+    attach.refuse(sampler, "not like this")
+    ours = sampler.sample
+    sampler.sample = lambda p: f"wrapped, {ours(p)}"
+    with pytest.raises(ZeroTerminalSNRError):
+        sampler.sample(None)
+    assert sampler.sample(None) == "wrapped, sampled"
+    attach.refuse(sampler, "nor like this")
+    attach.detach(sampler)
+    assert sampler.sample(None) == "wrapped, sampled"
+    attach.refuse(sampler, "first")
+    again = sampler.sample
+    sampler.sample = lambda p: f"wrapped, {again(p)}"
+    attach.refuse(sampler, "second")
+    with pytest.raises(ZeroTerminalSNRError, match="second"):
+        sampler.sample(None)
+    assert sampler.sample(None) == "wrapped, wrapped, sampled"
