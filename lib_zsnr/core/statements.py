@@ -17,9 +17,10 @@ Prediction = Literal["epsilon", "v", "edm", "unknown"]
 _Words = Mapping[str, Prediction]
 Answer = TypeVar("Answer")
 
-# PyYAML needs up to 10 microseconds for a byte, and looks again at every open bracket of the last 1,024 bytes for each
-# new one. The longest config of Stability-AI/generative-models (sv4d2) has 6,936 bytes and some dozen brackets.
-MAX_YAML_BYTES, MAX_YAML_BRACKETS = 16_384, 1_000
+# PyYAML needs up to 15 microseconds for a byte, and looks at every open bracket again for each word: a thousand of
+# them, and a second is gone. The longest config of Stability-AI/generative-models (sv4d2) has 6,936 bytes and some
+# dozen brackets.
+MAX_YAML_BYTES, MAX_YAML_BRACKETS = 16_384, 200
 
 # The names that ComfyUI (comfy/supported_models.py, class SDXL) and reForge look for.
 _EDM_PREFIX, _EDM_MARKERS, _V_MARKER, _ZERO_SNR_MARKER = "edm_vpred.", ("edm_mean", "edm_std"), "v_pred", "ztsnr"

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import io
 import logging
+import os
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import torch
 
+from lib_zsnr.core.checkpoint import read_traits
 from lib_zsnr.core.guidance import rescale_cfg
 from lib_zsnr.facts import Model, Sampler
 from lib_zsnr.plan import make_plan
@@ -81,6 +83,22 @@ def bench_import() -> None:
     print(f"import of the package after torch: {statistics.median(times) * 1000:.1f} ms")
 
 
+def bench_checkpoint() -> None:
+    """The config that takes longest of all that are read, beside one of the common length."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{name}.safetensors" for name in ("common", "worst")]
+        texts = ["model:\n  params:\n    parameterization: v\n" + "    a: 1\n" * 300, "[" * 199 + "a," * 7_900]
+        for path, text in zip(files, texts, strict=True):
+            path.write_bytes((2).to_bytes(8, "little") + b"{}")
+            path.with_suffix(".yaml").write_text(text, encoding="utf-8")
+
+        def reading(path: Path) -> Callable[[], object]:
+            return lambda: (os.utime(path), read_traits(path))
+
+        common, worst = alternate(*map(reading, files), rounds=10)
+    print(f"reading a checkpoint's yaml: {common * 1000:.0f} ms, at worst {worst / common:.1f} times that")
+
+
 def bench_plan() -> None:
     model = Model("model", "epsilon")
     sampler = Sampler("Euler", "k-diffusion")
@@ -119,6 +137,7 @@ if __name__ == "__main__":
     logging.disable()
     bench_rescale()
     bench_import()
+    bench_checkpoint()
     bench_plan()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
         double = DoubleDriver(Path(folder))
