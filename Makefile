@@ -15,11 +15,11 @@ READY = $(VENV)/.ready
 .PHONY: demo test lint bench ablation screenshots clean
 
 demo: $(READY)
-	$(RUN) -m lib_zsnr.demo --out $(OUT) $(if $(ALL),--all)
+	$(RUN) -m evidence --out $(OUT) $(if $(ALL),--all)
 
 # The stored table's rows with DDIM at 20 steps again, from the stored weights, compared with it.
 ablation: $(READY)
-	$(RUN) -m lib_zsnr.demo.ablation --out $(OUT)/ablation --compare docs/ablation/ablation.json
+	$(RUN) -m evidence.ablation --out $(OUT)/ablation --compare docs/ablation/ablation.json
 
 test: $(READY)
 	$(RUN) -m pytest

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from lib_zsnr.words import shown
+from lib_zsnr.sentences import quoted
 
 TITLE = "Zero Terminal SNR"
 
@@ -48,7 +48,7 @@ class Field:
         # Compared before it becomes a float, which integers of 400 digits cannot; NaN is in no range.
         if number and self.minimum <= value <= self.maximum:
             return float(value) + 0.0
-        raise _refusal(f"{self.name} is {shown(value)}; allowed is {self.allowed}")
+        raise _refusal(f"{self.name} is {quoted(value)}; allowed is {self.allowed}")
 
 
 # In the order of the API's list arguments: later additions go to the end.
@@ -179,7 +179,7 @@ def _good(given: Mapping[Any, Any]) -> dict[str, Any]:
 def _checked(given: Mapping[Any, Any]) -> dict[str, Any]:
     unknown = [name for name in given if name not in FIELD_BY_NAME]
     if unknown:
-        raise _refusal(f"{shown(unknown[0])} is no setting; allowed are {', '.join(FIELD_BY_NAME)}")
+        raise _refusal(f"{quoted(unknown[0])} is no setting; allowed are {', '.join(FIELD_BY_NAME)}")
     return {name: FIELD_BY_NAME[name].check(value) for name, value in given.items()}
 
 

@@ -5,7 +5,8 @@ from modules.ui_components import InputAccordion
 
 from lib_zsnr.settings import FIELDS, TITLE
 from lib_zsnr.ui import panel, settings_page
-from lib_zsnr.webui import panel_host, pasting, reached, registration, request
+from lib_zsnr.webui import reached, registration, request
+from lib_zsnr.webui.page import panel_host, pasting
 
 
 class ZeroTerminalSNR(scripts.Script):

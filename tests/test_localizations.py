@@ -11,8 +11,8 @@ from string import Formatter
 
 import pytest
 
-from lib_zsnr.preferences import PREFERENCES
 from lib_zsnr.settings import FIELDS
+from lib_zsnr.settings_page import SETTINGS_PAGE_ROWS
 from lib_zsnr.ui import panel
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +23,7 @@ LETTER = re.compile(r"[A-Za-z]{2}")
 
 
 def templates(tree: ast.AST) -> Iterator[str]:
-    """Every template that is handed to `words`: a literal, or a local name that has only literals."""
+    """Every template that is handed to `sentence`: a literal, or a local name that has only literals."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef):
             continue
@@ -33,7 +33,7 @@ def templates(tree: ast.AST) -> Iterator[str]:
                 found = {part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)}
                 literals.setdefault(node.targets[0].id, set()).update(text for text in found if isinstance(text, str))
         for node in ast.walk(function):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "words":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sentence":
                 first = node.args[0]
                 local = literals.get(getattr(first, "id", ""), ())
                 yield from [first.value] if isinstance(first, ast.Constant) else local
@@ -42,7 +42,7 @@ def templates(tree: ast.AST) -> Iterator[str]:
 def texts() -> set[str]:
     """Every text as the page shows it: what the host looks up is one text node, without the blanks around it."""
     found = {field.label for field in FIELDS} | {field.tooltip for field in FIELDS}
-    for row in PREFERENCES:
+    for row in SETTINGS_PAGE_ROWS:
         found |= {row.label, *(row.choices or {})} | ({f"({row.info})"} if row.info else set())
     found |= {panel.SAVE_LABEL, panel.FORGET_LABEL, panel.SAVE_TOOLTIP, panel.FORGET_TOOLTIP}
     script = (ROOT / "javascript" / "zero_terminal_snr.js").read_text(encoding="utf-8")

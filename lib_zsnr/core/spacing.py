@@ -9,10 +9,10 @@ from torch import Tensor
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
 
 # Where bridge spacing goes on after the terminal level: at a sigma of so much for each step. Found on the exact model
-# of lib_zsnr/demo: the jump down errs the more the lower it lands, the steps below err the more the further they are
+# of evidence: the jump down errs the more the lower it lands, the steps below err the more the further they are
 # apart, so the best place rises with the number of steps (for DPM++ 2M it is 36 at 6 steps, 50 at 10, 80 at 20).
 _BRIDGE_TOP_PER_STEP = 5.0
-# Found on the trained model of lib_zsnr/demo/pair: with 6 steps of DPM++ 2M the Frechet distance is 4.5 by 5 for each
+# Found on the trained model of evidence/pair: with 6 steps of DPM++ 2M the Frechet distance is 4.5 by 5 for each
 # step, 2.2 by 4, and 2.5 by trailing; with 7 steps 5 is as good as trailing.
 _FEW_STEPS, _BRIDGE_TOP_PER_FEW_STEPS = 6, 4.0
 # Karras' own 7 spends more steps on the end, which matters little here; 3 has too few there for DPM++ 2M.

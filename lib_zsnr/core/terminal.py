@@ -79,9 +79,7 @@ def steps_above(sigmas: Tensor, above: float) -> int:
     return steps if first >= steps - 1 else first
 
 
-def later(
-    callback: Callable[[dict[str, Any]], None] | None, steps: int
-) -> Callable[[dict[str, Any]], None] | None:
+def later(callback: Callable[[dict[str, Any]], None] | None, steps: int) -> Callable[[dict[str, Any]], None] | None:
     """The callback, told step numbers that count the steps taken before."""
     if callback is None:
         return None

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from lib_zsnr.sentences import pieces_of, sentence
 from lib_zsnr.view import View
-from lib_zsnr.words import pieces_of, words
 
 
-def sentence(text: str) -> str:
+def markup(text: str) -> str:
     """One sentence. Values are marked as not to be translated."""
     parts = pieces_of(text)
     return "".join(
@@ -25,11 +25,11 @@ def sentence(text: str) -> str:
 
 def status(view: View) -> str:
     """The checkpoint, and what is to be known before the button is pressed."""
-    lines = [f'<p class="zsnr-checkpoint">{sentence(view.checkpoint)}</p>'] if view.checkpoint else []
+    lines = [f'<p class="zsnr-checkpoint">{markup(view.checkpoint)}</p>'] if view.checkpoint else []
     if view.problem:
-        lines.append(f'<p class="zsnr-problem">{sentence(view.problem)}</p>')
+        lines.append(f'<p class="zsnr-problem">{markup(view.problem)}</p>')
     if view.notes:
-        lines.append("<ul>" + "".join(f"<li>{sentence(note)}</li>" for note in view.notes) + "</ul>")
+        lines.append("<ul>" + "".join(f"<li>{markup(note)}</li>" for note in view.notes) + "</ul>")
     return f'<div class="zsnr-status" role="status">{"".join(lines)}</div>'
 
 
@@ -38,7 +38,7 @@ def figure(view: View) -> str:
     if view.levels is None:
         return ""
     data = {side: {key: view.levels[side][key] for key in ("timesteps", "log_snr")} for side in ("ours", "host")}
-    named = {"ours": words("This extension"), "host": words("The WebUI by itself")}
+    named = {"ours": sentence("This extension"), "host": sentence("The WebUI by itself")}
     lines = (f'<li class="zsnr-{side}">{_caption(name, view.levels[side])}</li>' for side, name in named.items())
     numbers = escape(json.dumps(data), quote=True)
     captions = f"<figcaption><ul>{''.join(lines)}</ul></figcaption>"
@@ -48,7 +48,7 @@ def figure(view: View) -> str:
 def _caption(name: str, levels: Mapping[str, Any]) -> str:
     steps = len(levels["timesteps"])
     if not levels["above_normal"]:
-        return sentence(words("{name}: {start}", name=name, start=levels["start"]))
+        return markup(sentence("{name}: {start}", name=name, start=levels["start"]))
     text = "{name}: {start}. Steps at noise levels that the normal schedule does not have: {share}"
     share = f"{levels['above_normal']}/{steps}"
-    return sentence(words(text, name=name, start=levels["start"], share=share))
+    return markup(sentence(text, name=name, start=levels["start"], share=share))

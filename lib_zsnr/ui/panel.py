@@ -111,7 +111,7 @@ def _update(field: Field, locked: Mapping[str, bool], filled: Mapping[str, Any])
 
 
 def _message(text: str) -> str:
-    return f'<p class="zsnr-message" role="status">{html.sentence(text)}</p>'
+    return f'<p class="zsnr-message" role="status">{html.markup(text)}</p>'
 
 
 def _control(field: Field, elem_id: str, default: bool | float) -> Any:

@@ -6,11 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from lib_zsnr.preferences import Preference
+from lib_zsnr.settings_page import SettingsPageRow
 from lib_zsnr.ui.panel import SLIDER_STEP
 
 
-def component(row: Preference) -> tuple[Any, dict[str, Any]]:
+def component(row: SettingsPageRow) -> tuple[Any, dict[str, Any]]:
     """The component's class and its arguments, as the host's settings page makes them itself."""
     if row.choices:
         return gr.Radio, {"choices": list(row.choices)}

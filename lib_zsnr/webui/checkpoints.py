@@ -13,11 +13,11 @@ from typing import Any
 
 from modules import paths_internal, sd_models, shared
 
-from lib_zsnr.core.checkpoint import Traits, read_traits
-from lib_zsnr.facts import Prediction
-from lib_zsnr.presets import PresetStore
-from lib_zsnr.webui.model import believed_of, read_traits_of
-from lib_zsnr.words import printable, words
+from lib_zsnr.checkpoint.traits import Traits, read_traits
+from lib_zsnr.plan.facts import Prediction
+from lib_zsnr.presets.store import PresetStore
+from lib_zsnr.sentences import printable, sentence
+from lib_zsnr.webui.hosts.a1111.model import believed_of, read_traits_of
 
 PRESET_FILE = "zero-terminal-snr-presets.json"
 _WORDS = {"v": "v-prediction", "epsilon": "epsilon prediction", "edm": "an EDM model, which cannot be sampled here"}
@@ -91,31 +91,32 @@ def names() -> list[str]:
 def describe(checkpoint: Checkpoint | None) -> str:
     """One sentence for people: what the checkpoint is, and how we know."""
     if checkpoint is None:
-        return words("No checkpoint is loaded yet.")
+        return sentence("No checkpoint is loaded yet.")
     traits = checkpoint.traits
     facts = [_prediction_words(checkpoint)]
     if traits.zero_terminal_snr is not None:
         said = "zero terminal SNR" if traits.zero_terminal_snr else "not trained to zero terminal SNR"
-        facts.append(words("{said} ({evidence})", said=words(said), evidence=traits.zero_terminal_snr_evidence))
+        facts.append(sentence("{said} ({evidence})", said=sentence(said), evidence=traits.zero_terminal_snr_evidence))
     if preset_of(checkpoint):
-        facts.append(words("your preset for it is used"))
-    described = words("{name} \u2014 {fact}", name=checkpoint.name, fact=facts[0])
+        facts.append(sentence("your preset for it is used"))
+    described = sentence("{name} \u2014 {fact}", name=checkpoint.name, fact=facts[0])
     for fact in facts[1:]:
-        described = words("{described}, {fact}", described=described, fact=fact)
-    described = words("{described}.", described=described)
+        described = sentence("{described}, {fact}", described=described, fact=fact)
+    described = sentence("{described}.", described=described)
     for note in (*traits.conflicts, traits.problem, store().message):
-        described = words("{described} {note}", described=described, note=note) if note else described
+        described = sentence("{described} {note}", described=described, note=note) if note else described
     return described
 
 
 def _prediction_words(checkpoint: Checkpoint) -> str:
     traits = checkpoint.traits
     if traits.prediction != "unknown":
-        return words("{what} ({evidence})", what=words(_WORDS[traits.prediction]), evidence=traits.prediction_evidence)
+        what = sentence(_WORDS[traits.prediction])
+        return sentence("{what} ({evidence})", what=what, evidence=traits.prediction_evidence)
     if checkpoint.believed is None:
-        return words("nothing in the file says what it predicts")
+        return sentence("nothing in the file says what it predicts")
     text = "nothing in the file says what it predicts; the WebUI treats it as {believed}"
-    return words(text, believed=checkpoint.believed)
+    return sentence(text, believed=checkpoint.believed)
 
 
 def preset_of(checkpoint: Checkpoint | None) -> Mapping[str, bool | float]:

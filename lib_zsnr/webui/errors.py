@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import HTTPException
 
+from lib_zsnr.sentences import printable
 from lib_zsnr.settings import TITLE
-from lib_zsnr.words import printable
 
 _LONGEST = 300
 

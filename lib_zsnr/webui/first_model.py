@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lib_zsnr.facts import Model
+from lib_zsnr.plan.facts import Model
 from lib_zsnr.settings import Settings
 
 _ATTRIBUTE = "zsnr_first_model"
@@ -14,7 +14,7 @@ _ATTRIBUTE = "zsnr_first_model"
 
 @dataclass(frozen=True)
 class FirstModel:
-    """done: what `lib_zsnr.effective` says of the pass. saved: the preset of its checkpoint. file: the path of it."""
+    """done: what `lib_zsnr.plan.effective` says of the pass. saved: the preset of its checkpoint. file: its path."""
 
     done: Settings
     model: Model

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib_zsnr import preferences
-from lib_zsnr.plan import Plan
+from lib_zsnr.plan.plan import Plan
 from lib_zsnr.settings import FIELD_BY_NAME, Settings
+from lib_zsnr.settings_page import RESCALE_SPACE, SCHEDULE_TYPE
 
 NOTE = "ZSNR note"
 HIRES = "Hires "
@@ -15,20 +15,20 @@ RESCALE_ONLY = "ZSNR prompt tag CFG rescale"
 NOT_USED = "asked for, not used"
 _RESCALE = FIELD_BY_NAME["cfg_rescale"].infotext
 # Settings of the whole request: the host takes them from the infotext as overrides, which know no passes.
-_OF_THE_REQUEST = (preferences.RESCALE_SPACE.infotext, preferences.SCHEDULE_TYPE.infotext)
+_OF_THE_REQUEST = (RESCALE_SPACE.infotext, SCHEDULE_TYPE.infotext)
 
 
 def infotext(done: Settings, plan: Plan, guided: bool = True, policy_decides: bool = False) -> dict[str, str]:
     """Infotext keys and values of one sampler call; empty where the plan does nothing.
 
-    done: what `lib_zsnr.effective` says. guided: False where the CFG scale leaves nothing to rescale.
+    done: what `lib_zsnr.plan.effective` says. guided: False where the CFG scale leaves nothing to rescale.
     A box whose wish could not be met reads back as ticked: the plan leaves it out again.
     """
     note = {NOTE: " ".join(plan.warnings)} if plan.warnings else {}
     if not plan.active:
         return note
     cfg_rescale = plan.cfg_rescale if guided else 0.0
-    keys = {preferences.RESCALE_SPACE.infotext: done.rescale_space} if cfg_rescale else {}
+    keys: dict[str, str] = {RESCALE_SPACE.infotext: done.rescale_space} if cfg_rescale else {}
     if done.rescale_only:
         # What brings the same picture back is the tag in the prompt.
         return {RESCALE_ONLY: number(cfg_rescale), **keys, **note}
@@ -42,7 +42,7 @@ def infotext(done: Settings, plan: Plan, guided: bool = True, policy_decides: bo
         "bridge": _done(done.bridge, plan.spacing == "bridge"),
     }
     if policy_decides:
-        keys[preferences.SCHEDULE_TYPE.infotext] = done.schedule_type_policy
+        keys[SCHEDULE_TYPE.infotext] = done.schedule_type_policy
     return {FIELD_BY_NAME[name].infotext: value for name, value in values.items()} | keys | note
 
 
@@ -77,7 +77,7 @@ def nothing_rescaled(p: Any) -> None:
     """Put down that this pass came to no rescale: there was no guidance, or it was skipped at every step."""
     written, second = p.extra_generation_params, getattr(p, "is_hr_pass", False)
     if not second:
-        written.pop(preferences.RESCALE_SPACE.infotext, None)
+        written.pop(RESCALE_SPACE.infotext, None)
     for key in (_RESCALE, RESCALE_ONLY):
         if second:
             written.pop(HIRES + key, None)

@@ -11,8 +11,8 @@ from typing import Any
 
 from modules import shared
 
+from lib_zsnr.sentences import sentence
 from lib_zsnr.webui import infotext
-from lib_zsnr.words import words
 
 log = logging.getLogger("zero_terminal_snr")
 
@@ -37,7 +37,7 @@ def take_back(p: Any) -> None:
     infotext.clear(p)
     if shared.state.interrupted:
         return
-    told = words(
+    told = sentence(
         "Zero Terminal SNR did nothing: another extension has replaced the WebUI's sampling for this picture. "
         "Use one of the two."
     )

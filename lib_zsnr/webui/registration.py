@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from modules import script_callbacks
 
-from lib_zsnr.webui import options, pasting, prompt_tag, routes, xyz
+from lib_zsnr.webui.page import pasting, prompt_tag, routes, settings_page, xyz
 
 
-def register(component: options.MakeComponent) -> None:
+def register(component: settings_page.MakeComponent) -> None:
     """Called by the script file each time it is run; component makes those of the settings page.
 
     Only one callback is registered there and then: the host looks through the stack at each, which is slow (20 ms)
@@ -16,7 +16,7 @@ def register(component: options.MakeComponent) -> None:
     """
 
     def before_ui() -> None:
-        options.add_rows(component)
+        settings_page.add_rows(component)
         prompt_tag.register()
         script_callbacks.on_infotext_pasted(pasting.on_infotext_pasted)
         script_callbacks.on_app_started(routes.register)

@@ -13,26 +13,15 @@ from typing import Any
 
 from modules import sd_models, sd_samplers, shared
 
-from lib_zsnr import plan as planning
-from lib_zsnr.effective import effective, policy_decides, settings_for_other_model
-from lib_zsnr.facts import Sampler
+from lib_zsnr.plan import plan as planning
+from lib_zsnr.plan.effective import effective, policy_decides, settings_for_other_model
+from lib_zsnr.plan.facts import Sampler
+from lib_zsnr.sentences import printable
 from lib_zsnr.settings import FOLLOWED, TITLE, Settings, SettingsError, parse
-from lib_zsnr.webui import (
-    attach,
-    checkpoints,
-    errors,
-    first_model,
-    infotext,
-    model,
-    options,
-    other_rescale,
-    prompt_tag,
-    reached,
-    sampler_facts,
-    strength,
-    xyz,
-)
-from lib_zsnr.words import printable
+from lib_zsnr.webui import checkpoints, errors, first_model, infotext, reached
+from lib_zsnr.webui.hosts.a1111 import model, other_rescale, sampler_facts
+from lib_zsnr.webui.page import prompt_tag, settings_page, xyz
+from lib_zsnr.webui.sampling import attach, strength
 
 log = logging.getLogger("zero_terminal_snr")
 
@@ -103,7 +92,7 @@ def asked_for(p: Any, args: Sequence[Any]) -> bool:
     first = args[0] if args else {}
     if not isinstance(first, Mapping):
         return first is not False
-    return first["enabled"] is not False if "enabled" in first else options.switched_on()
+    return first["enabled"] is not False if "enabled" in first else settings_page.switched_on()
 
 
 def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
@@ -111,7 +100,7 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
 
     The preset of the model's checkpoint fills in what they leave open. Raises SettingsError.
     """
-    parsed = parse(args, options.defaults(), switched_on=bool(xyz.values(p)))
+    parsed = parse(args, settings_page.defaults(), switched_on=bool(xyz.values(p)))
     settings = prompt_tag.apply(p, xyz.apply(p, parsed))
     if not settings.enabled or settings.rescale_only or sd_model is None:
         return settings

@@ -20,17 +20,17 @@ from pathlib import Path
 
 import torch
 
-from lib_zsnr.core.checkpoint import read_traits
+from lib_zsnr.checkpoint.traits import read_traits
 from lib_zsnr.core.guidance import rescale_cfg
-from lib_zsnr.facts import Model, Sampler
-from lib_zsnr.plan import make_plan
+from lib_zsnr.plan.facts import Model, Sampler
+from lib_zsnr.plan.plan import make_plan
 from lib_zsnr.settings import Settings
 from tests.webui.driver import DoubleDriver
 
 ROUNDS = 300
 SHAPE = (4, 4, 128, 128)
 CFG_SCALE, PHI = 7.5, 0.7
-IMPORTS = "lib_zsnr.plan, lib_zsnr.core.spacing, lib_zsnr.core.prediction, lib_zsnr.core.terminal"
+IMPORTS = "lib_zsnr.plan.plan, lib_zsnr.core.spacing, lib_zsnr.core.prediction, lib_zsnr.core.terminal"
 
 
 def alternate(*runs: Callable[[], object], rounds: int = ROUNDS) -> list[float]:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import httpx
 
-from tests.browser import browser
 from tests.live import tiny_checkpoints
 from tests.live.driver import LiveDriver
 from tests.live.server import PROJECT, Server, find_webui
-from tests.panel_page import PanelPage
+from tests.shared.browser import browser
+from tests.shared.panel_page import PanelPage
 
 _OURS = ("zero_terminal_snr", "zero-terminal-snr", "lib_zsnr")
 _CHANGES = range(21, 33)

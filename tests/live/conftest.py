@@ -14,13 +14,13 @@ if str(_ROOT) not in sys.path:
     # So that the tests also run by themselves, whatever folder pytest takes for the root.
     sys.path.insert(0, str(_ROOT))
 
-from lib_zsnr.demo.pair import convert  # noqa: E402
-from tests.browser import browser  # noqa: E402
+from evidence.pair import convert  # noqa: E402
 from tests.live import tiny_checkpoints  # noqa: E402
 from tests.live.driver import LiveDriver  # noqa: E402
 from tests.live.server import Server, find_webui  # noqa: E402
-from tests.page_troubles import without_the_extension  # noqa: E402
-from tests.panel_page import PanelPage  # noqa: E402
+from tests.shared.browser import browser  # noqa: E402
+from tests.shared.page_troubles import without_the_extension  # noqa: E402
+from tests.shared.panel_page import PanelPage  # noqa: E402
 
 _HERE = Path(__file__).parent
 
@@ -95,9 +95,7 @@ def pair_folder(tmp_path_factory: pytest.TempPathFactory, checkpoint_folder: Pat
 
 
 @pytest.fixture(scope="session")
-def pair(
-    host: tuple[Path, Path], pair_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LiveDriver]:
+def pair(host: tuple[Path, Path], pair_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDriver]:
     """A WebUI with the trained pair."""
     settings = {"sd_model_checkpoint": "flawed.safetensors"}
     data = tmp_path_factory.mktemp("pair-webui")

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from tests.driver import SCRIPT_TITLE, Call, Result
 from tests.live import arrays, tiny_checkpoints
+from tests.shared.driver import SCRIPT_TITLE, Call, Result
 
 _SECONDS = 300
 _DEFAULTS = {"prompt": "a lamp", "seed": 1, "steps": 10, "width": 64, "height": 64, "sampler_name": "Euler"}

@@ -6,11 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.browser import browser
 from tests.live import tiny_checkpoints
 from tests.live.driver import LiveDriver
 from tests.live.server import Server, find_webui
-from tests.panel_page import PanelPage
+from tests.shared.browser import browser
+from tests.shared.panel_page import PanelPage
 
 DOCS = Path(__file__).parents[2] / "docs"
 # What the README talks about; the file behind the name is a tiny one with the same markers.

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lib_zsnr.preferences import PREFERENCES
+from lib_zsnr.settings_page import SETTINGS_PAGE_ROWS
 from tests.live.driver import LiveDriver
 from tests.live.server import Server
-from tests.shared_cases import made, on
+from tests.shared.cases import made, on
 
 PREFIX = "/zero-terminal-snr/v1"
 DIGITS = 10**400
@@ -57,7 +57,7 @@ def server(host: tuple[Path, Path], checkpoint_folder: Path, tmp_path_factory: p
     broken = data / "extensions" / "breaker" / "scripts" / "breaker.py"
     broken.parent.mkdir(parents=True)
     broken.write_text(BREAKER)
-    settings = dict(zip((row.key for row in PREFERENCES), cycle(WRONG)))
+    settings = dict(zip((row.key for row in SETTINGS_PAGE_ROWS), cycle(WRONG)))
     with Server(*host, checkpoint_folder, data, settings=settings) as running:
         yield running
 
@@ -70,10 +70,10 @@ def hostile(server: Server) -> Iterator[LiveDriver]:
 
 def test_it_starts_and_says_what_is_wrong(server: Server, hostile: LiveDriver):
     assert httpx.get(server.url, trust_env=False, timeout=60).status_code == 200
-    for row, value in zip(PREFERENCES, cycle(WRONG)):
+    for row, value in zip(SETTINGS_PAGE_ROWS, cycle(WRONG)):
         assert f"the setting {row.key} is" in server.log_text(), value
     now = hostile._get("/sdapi/v1/options")
-    assert {row.key: now[row.key] for row in PREFERENCES} == {row.key: row.default for row in PREFERENCES}
+    assert {row.key: now[row.key] for row in SETTINGS_PAGE_ROWS} == {row.key: row.default for row in SETTINGS_PAGE_ROWS}
 
 
 def test_pictures_are_made_with_the_extension(hostile: LiveDriver):
@@ -90,9 +90,9 @@ def test_the_routes_answer(hostile: LiveDriver):
 
 @pytest.mark.parametrize("value", WRONG[:-1], ids=lambda value: f"{value!r:.9}")
 def test_the_api_saves_no_value_of_a_wrong_type(server: Server, hostile: LiveDriver, value: object):
-    saved = {row.key: hostile._get("/sdapi/v1/options")[row.key] for row in PREFERENCES}
+    saved = {row.key: hostile._get("/sdapi/v1/options")[row.key] for row in SETTINGS_PAGE_ROWS}
     hostile._set_options(dict.fromkeys(saved, value))
-    assert {row.key: hostile._get("/sdapi/v1/options")[row.key] for row in PREFERENCES} == saved
+    assert {row.key: hostile._get("/sdapi/v1/options")[row.key] for row in SETTINGS_PAGE_ROWS} == saved
     file = json.loads((server.data / "config.json").read_text(encoding="utf-8"))
     assert {key: file[key] for key in saved} == saved
 

@@ -64,7 +64,5 @@ def test_a_sampler_that_another_extension_renames_is_known_by_what_runs(beside_d
     """It calls the sampler of the request Heun_dynthres1; there Heun painted .88/.13."""
     theirs = {"Dynamic Thresholding (CFG Scale Fix)": {"args": [True, 7.0, 100.0]}}
     for prompt, wanted in ((BLACK, 0.0), (WHITE, 1.0)):
-        found = level(
-            beside_dynamic_thresholding, prompt, sampler, 8, 7.5, {"enabled": True}, alwayson_scripts=theirs
-        )
+        found = level(beside_dynamic_thresholding, prompt, sampler, 8, 7.5, {"enabled": True}, alwayson_scripts=theirs)
         assert found == pytest.approx(wanted, abs=0.05)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.driver import Result
 from tests.live.driver import LiveDriver
 from tests.live.grid import grid_args
 from tests.live.neighbours import folder_of
 from tests.live.server import Server
-from tests.shared_cases import made, on
+from tests.shared.cases import made, on
+from tests.shared.driver import Result
 
 TILED = "multidiffusion-upscaler-for-automatic1111"
 RESCALE, NEUTRAL = "CFG_Rescale_webui", "sd-webui-neutral-prompt"

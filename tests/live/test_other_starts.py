@@ -11,7 +11,7 @@ import pytest
 from tests.live.driver import LiveDriver
 from tests.live.independent import alphas_cumprod
 from tests.live.server import Server
-from tests.shared_cases import made, on
+from tests.shared.cases import made, on
 
 # Settings that a person saved long ago, the WebUI's own option among them.
 SAVED = {"sd_noise_schedule": "Zero Terminal SNR", "sd_checkpoints_limit": 2, "sd_vae_checkpoint_cache": 0}

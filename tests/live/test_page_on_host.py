@@ -11,10 +11,10 @@ from tests.live import arrays
 from tests.live.by_hand import generate, make_small, picture
 from tests.live.grid import grid_args as _grid_args
 from tests.live.server import Server
-from tests.page_cases import *  # noqa: F403 - the cases are the tests
-from tests.page_troubles import without_the_extension
-from tests.panel_page import PanelPage
-from tests.shared_round_trip import request_of, sent_back
+from tests.shared.page_cases import *  # noqa: F403 - the cases are the tests
+from tests.shared.page_troubles import without_the_extension
+from tests.shared.panel_page import PanelPage
+from tests.shared.round_trip import request_of, sent_back
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

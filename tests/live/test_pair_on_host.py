@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib_zsnr.demo.ablation import cells, rows, tables
-from lib_zsnr.demo.ablation.rows import Row
-from lib_zsnr.demo.pair import convert, sample, scenes
+from evidence.ablation import cells, rows, tables
+from evidence.ablation.rows import Row
+from evidence.pair import convert, sample, scenes
 from tests.live.driver import LiveDriver
 
 BLACK, WHITE, OPEN = "solid black background", "solid white background", "solid background"

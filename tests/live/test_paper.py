@@ -8,7 +8,7 @@ import pytest
 from tests.live import arrays
 from tests.live.driver import LiveDriver
 from tests.live.independent import alphas_cumprod
-from tests.shared_cases import ON, made, on
+from tests.shared.cases import ON, made, on
 
 STEPS, CFG_SCALE, PHI = 20, 7.5, 0.7
 

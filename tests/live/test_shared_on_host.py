@@ -1,8 +1,8 @@
 """The shared cases on the real WebUI."""
 
-from tests.shared_cases import SharedCases
-from tests.shared_round_trip import SharedRoundTrip
-from tests.shared_ways_in import SharedInfotext, SharedPromptTag, SharedSettingsPage
+from tests.shared.cases import SharedCases
+from tests.shared.round_trip import SharedRoundTrip
+from tests.shared.ways_in import SharedInfotext, SharedPromptTag, SharedSettingsPage
 
 
 class TestOnTheRealHost(SharedCases):

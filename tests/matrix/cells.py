@@ -9,8 +9,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from tests.driver import Result
 from tests.matrix.trained import TrainedHost, brightness
+from tests.shared.driver import Result
 
 STORED = Path(__file__).parents[2] / "docs" / "matrix.csv"
 BLACK, WHITE = "solid black background", "solid white background"

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib_zsnr.facts import Model, Sampler
-from lib_zsnr.plan import make_plan
-from lib_zsnr.samplers import traits_of
+from lib_zsnr.plan.facts import Model, Sampler
+from lib_zsnr.plan.plan import make_plan
+from lib_zsnr.plan.samplers import traits_of
 from lib_zsnr.settings import Settings
 from tests.matrix import cells, summary
 from tests.matrix.cells import NEAR, Cell

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lib_zsnr.demo.pair import text, unet
-from tests.driver import Result
+from evidence.pair import text, unet
+from tests.shared.driver import Result
 from tests.webui.driver import ENTRY, DoubleDriver
 from tests.webui.host_double import checkpoints
 

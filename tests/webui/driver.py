@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.driver import SCRIPT_TITLE, Call, Result
+from tests.shared.driver import SCRIPT_TITLE, Call, Result
 
 from .host_double import checkpoints
 from .host_double.boot import Host

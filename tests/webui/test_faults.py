@@ -9,7 +9,7 @@ import shutil
 import pytest
 from safetensors.torch import load_file
 
-from tests.shared_cases import made, on
+from tests.shared.cases import made, on
 from tests.webui.host_double.checkpoints import Checkpoint, write
 
 # One place in each part of the way from the arguments to the sampler call.
@@ -19,22 +19,25 @@ PLACES = [
     "lib_zsnr.webui.request._attach",
     "lib_zsnr.webui.request._sampler",
     "lib_zsnr.webui.request._tell",
-    "lib_zsnr.webui.options.defaults",
-    "lib_zsnr.webui.xyz.apply",
-    "lib_zsnr.webui.prompt_tag.apply",
+    "lib_zsnr.webui.page.settings_page.defaults",
+    "lib_zsnr.webui.page.xyz.apply",
+    "lib_zsnr.webui.page.prompt_tag.apply",
     "lib_zsnr.webui.checkpoints.preset_of",
-    "lib_zsnr.webui.model.read_model",
-    "lib_zsnr.webui.model.planned_alphas_cumprod",
-    "lib_zsnr.webui.strength.begins_below",
+    "lib_zsnr.webui.hosts.a1111.model.read_model",
+    "lib_zsnr.webui.hosts.a1111.model.planned_alphas_cumprod",
+    "lib_zsnr.webui.sampling.strength.begins_below",
     "lib_zsnr.webui.infotext.infotext",
     "lib_zsnr.webui.infotext.clear",
-    "lib_zsnr.webui.other_rescale.at_work",
-    "lib_zsnr.webui.attach.attach",
-    "lib_zsnr.webui.k_family.install",
-    "lib_zsnr.plan.make_plan",
+    "lib_zsnr.webui.hosts.a1111.other_rescale.at_work",
+    "lib_zsnr.webui.sampling.attach.attach",
+    "lib_zsnr.webui.sampling.k_family.install",
+    "lib_zsnr.plan.plan.make_plan",
 ]
 # Not here: these run while the sampler is called, where the host lets an exception through as it is.
-INSIDE_THE_CALL = {"lib_zsnr.webui.model.planned_alphas_cumprod", "lib_zsnr.webui.k_family.install"}
+INSIDE_THE_CALL = {
+    "lib_zsnr.webui.hosts.a1111.model.planned_alphas_cumprod",
+    "lib_zsnr.webui.sampling.k_family.install",
+}
 
 
 class UnexpectedError(Exception):
@@ -57,7 +60,7 @@ def test_a_fault_means_no_picture(driver, monkeypatch, place, zsnr):
     with monkeypatch.context() as moment:
         moment.setattr(place, fail)
         if place.endswith("planned_alphas_cumprod"):
-            moment.setattr("lib_zsnr.webui.attach.planned_alphas_cumprod", fail)
+            moment.setattr("lib_zsnr.webui.sampling.attach.planned_alphas_cumprod", fail)
         failed = ask(**request)
     assert (failed.status, failed.images) == (500, [])
     assert "UnexpectedError: broken by the test" in failed.error
@@ -74,7 +77,9 @@ def test_a_fault_stops_no_picture_that_did_not_ask_for_the_extension(driver, mon
     assert made(driver.txt2img(**off)).images[0].tobytes() == plain.images[0].tobytes()
 
 
-@pytest.mark.parametrize("place", ["lib_zsnr.webui.model.read_model", "lib_zsnr.webui.prompt_tag.apply"])
+@pytest.mark.parametrize(
+    "place", ["lib_zsnr.webui.hosts.a1111.model.read_model", "lib_zsnr.webui.page.prompt_tag.apply"]
+)
 def test_a_tag_asks_for_the_extension_too(driver, monkeypatch, place):
     monkeypatch.setattr(place, fail)
     failed = driver.txt2img(prompt="a cat<cfg_rescale:0.5>", **{**on(driver, steps=2), "zsnr": [False]})
@@ -84,7 +89,8 @@ def test_a_tag_asks_for_the_extension_too(driver, monkeypatch, place):
 def test_a_grid_asks_for_the_extension_too():
     from types import SimpleNamespace
 
-    from lib_zsnr.webui import request, xyz
+    from lib_zsnr.webui import request
+    from lib_zsnr.webui.page import xyz
 
     cell = SimpleNamespace(script_args=[])
     assert not request.asked_for(cell, [False])
@@ -200,7 +206,7 @@ class TestANameThatIsNotUTF8:
 
         from lib_zsnr.settings import FIELDS
         from lib_zsnr.ui import html
-        from lib_zsnr.webui.panel_host import WebuiPanelHost
+        from lib_zsnr.webui.page.panel_host import WebuiPanelHost
 
         shared.opts.set("sd_model_checkpoint", not_utf8)
         sd_models.reload_model_weights()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.shared_cases import made, on
+from tests.shared.cases import made, on
 
 STEPS, CFG_SCALE = 4, 7.0
 PHIS = [0.0, 0.25, 0.7, 1.0]

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from lib_zsnr.settings import FIELDS
-from tests.shared_cases import made, on
-from tests.shared_round_trip import V_ONLY, request_of, sent_back
+from tests.shared.cases import made, on
+from tests.shared.round_trip import V_ONLY, request_of, sent_back
 from tests.webui.driver import ENTRY, DoubleDriver
 
 PRESET = {"zero_terminal_snr": False, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25, "bridge": False}
@@ -69,7 +69,7 @@ class TestGrid:
         """The axes in a stand-in for the plot's script, registered twice as by two reloads."""
         from modules import scripts
 
-        from lib_zsnr.webui import xyz
+        from lib_zsnr.webui.page import xyz
 
         def option(label, type, apply, confirm=None, choices=None):
             return SimpleNamespace(label=label, type=type, apply=apply, confirm=confirm, choices=choices)
@@ -86,7 +86,7 @@ class TestGrid:
 
     def test_there_are_five_and_they_switch_the_panel_on(self, driver, axes):
         from lib_zsnr.settings import Settings
-        from lib_zsnr.webui import xyz
+        from lib_zsnr.webui.page import xyz
 
         assert len(axes) == 5
         request = SimpleNamespace(script_args=(0, "another script's"))
@@ -206,7 +206,7 @@ class TestPasting:
         [("CFG Rescale: 0.4", "x0"), ("Rescale CFG: 0.4", None), ("App: SD.Next, CFG rescale: 1", "raw")],
     )
     def test_where_the_others_measure_comes_along(self, driver, text, space):
-        from lib_zsnr.preferences import RESCALE_SPACE
+        from lib_zsnr.settings_page import RESCALE_SPACE
 
         _, settings = driver.paste(f"a cat\nSteps: 10, Sampler: Euler, CFG scale: 7, {text}")
         assert RESCALE_SPACE.choices.get(settings.get("zsnr_rescale_space")) == space

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.shared_cases import made, on
+from tests.shared.cases import made, on
 
 STEPS = 4
 WHOLE, UNEVEN = "8", "3 5"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared_cases import made, on
+from tests.shared.cases import made, on
 
 PHI = 0.5
 WAYS = {"class": "CFG_Rescale_webui", "sampler": "Neutral Prompt"}

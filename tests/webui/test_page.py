@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests import panel_page
-from tests.browser import browser
-from tests.page_cases import *  # noqa: F403 - the cases are the tests
+from tests.shared import panel_page
+from tests.shared.browser import browser
+from tests.shared.page_cases import *  # noqa: F403 - the cases are the tests
 from tests.webui import page
 
 

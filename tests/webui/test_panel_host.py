@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import FIELDS
 from lib_zsnr.ui import html
 from lib_zsnr.view import View
-from lib_zsnr.words import words
 from tests.webui import host_double  # noqa: F401 - makes the next lines find the double
 from tests.webui.host_double.checkpoints import Checkpoint
 
@@ -22,7 +22,7 @@ PRESET = {"zero_terminal_snr": True, "trailing": False, "v_prediction": True, "c
 @pytest.fixture
 def host(driver):
     """The panel's host with the epsilon checkpoint loaded."""
-    from lib_zsnr.webui.panel_host import WebuiPanelHost
+    from lib_zsnr.webui.page.panel_host import WebuiPanelHost
 
     load("epsilon")
     return WebuiPanelHost()
@@ -39,7 +39,7 @@ def values(**changes):
 
 
 def test_nothing_is_asked_while_the_box_is_off(host, monkeypatch):
-    monkeypatch.setattr("lib_zsnr.webui.preview.plan_for", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr("lib_zsnr.webui.page.preview.plan_for", lambda *_: pytest.fail("asked"))
     key = host.view(values(enabled=False), REQUEST, "seen").key
     assert host.view(values(enabled=False), REQUEST, "seen") == View(key=key)
 
@@ -121,7 +121,7 @@ def test_a_schedule_that_the_webui_cannot_make_is_shown_as_such(host):
 
 
 def test_without_a_checkpoint_it_says_so(driver):
-    from lib_zsnr.webui.panel_host import WebuiPanelHost
+    from lib_zsnr.webui.page.panel_host import WebuiPanelHost
 
     host = WebuiPanelHost()
     view = host.view(values(), REQUEST, "")
@@ -218,7 +218,7 @@ class TestADetailer:
 
 
 def test_what_a_file_is_called_is_not_markup():
-    view = View(checkpoint=words("{name} \u2014 {x}", name="<img src=x onerror=alert(1)>", x="&"), notes=("<b>",))
+    view = View(checkpoint=sentence("{name} \u2014 {x}", name="<img src=x onerror=alert(1)>", x="&"), notes=("<b>",))
     shown = html.status(view)
     assert "<img" not in shown
     assert "<b>" not in shown
@@ -226,7 +226,7 @@ def test_what_a_file_is_called_is_not_markup():
 
 
 def test_fixed_text_and_values_stand_apart():
-    shown = html.sentence(words("Saved for {name}.", name="a model"))
+    shown = html.markup(sentence("Saved for {name}.", name="a model"))
     value = '<span class="zsnr-value" translate="no">a model</span>'
     assert shown == f"<span>Saved for </span>{value}<span>.</span>"
 

@@ -11,9 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_zsnr.core.spacing import interpolate_log, timesteps_from_sigmas
 from lib_zsnr.settings import FIELDS
-from tests.shared_cases import SIGMAS
+from tests.shared.cases import SIGMAS
+from tests.shared.work import function_calls
 from tests.webui import host_double  # noqa: F401 - makes the next line find the double
-from tests.work import function_calls
 
 from modules import sd_models, sd_samplers, sd_schedulers, shared  # isort: skip
 
@@ -55,7 +55,7 @@ class Allocated(TorchDispatchMode):
 @pytest.fixture
 def look(driver):
     """The panel's view of a tab, whose cost is within the bounds."""
-    from lib_zsnr.webui.panel_host import WebuiPanelHost
+    from lib_zsnr.webui.page.panel_host import WebuiPanelHost
 
     sd_models.reload_model_weights()
     panel = WebuiPanelHost()
@@ -168,14 +168,14 @@ def test_what_cannot_be_put_on_a_sampler_is_shown_as_such(look, monkeypatch):
     def fail(*_):
         raise AttributeError("model_wrap_cfg")
 
-    monkeypatch.setattr("lib_zsnr.webui.attach.install", fail)
+    monkeypatch.setattr("lib_zsnr.webui.sampling.attach.install", fail)
     levels = look().levels
     assert levels["ours"]["start"] == "fails with these values"
     assert levels["host"]["timesteps"]
 
 
 def test_controls_that_another_extension_took_away_count_as_the_webuis_defaults(driver):
-    from lib_zsnr.webui.panel_host import WebuiPanelHost
+    from lib_zsnr.webui.page.panel_host import WebuiPanelHost
 
     sd_models.reload_model_weights()
     assert len(WebuiPanelHost().view(ON, {}, "").levels["ours"]["timesteps"]) == 20

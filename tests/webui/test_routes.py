@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lib_zsnr import __version__
-from tests.shared_cases import SIGMAS, made, on
+from tests.shared.cases import SIGMAS, made, on
 from tests.webui import host_double  # noqa: F401 - makes the next line find the double
 
 from modules import sd_models, shared  # isort: skip

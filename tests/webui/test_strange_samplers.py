@@ -6,7 +6,7 @@ import k_diffusion.sampling
 import pytest
 import torch
 
-from tests.shared_cases import SIGMAS, made, on, trailing
+from tests.shared.cases import SIGMAS, made, on, trailing
 
 STEPS = 8
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lib_zsnr.core import schedule
-from tests.shared_cases import ON, SIGMAS, WITH_A_LIST, made, on, trailing
+from tests.shared.cases import ON, SIGMAS, WITH_A_LIST, made, on, trailing
 from tests.webui.host_double.checkpoints import Checkpoint
 
 BOTH = pytest.mark.parametrize("sampler", ["DDIM", "Euler", "UniPC", "Restart"])
@@ -70,10 +70,11 @@ def test_a_pressed_button_leaves_nothing(driver, sampler: str, button: str):
 def test_one_sampler_object_attached_twice_and_detached(driver, sampler: str):
     from modules import sd_samplers, shared
 
-    from lib_zsnr.facts import Sampler
-    from lib_zsnr.plan import make_plan
+    from lib_zsnr.plan.facts import Sampler
+    from lib_zsnr.plan.plan import make_plan
     from lib_zsnr.settings import Settings
-    from lib_zsnr.webui import attach, model
+    from lib_zsnr.webui.hosts.a1111 import model
+    from lib_zsnr.webui.sampling import attach
 
     plain(driver, sampler)
     ours = sd_samplers.create_sampler(sampler, shared.sd_model)
@@ -197,8 +198,8 @@ class BareSampler:
 
 def test_an_attachment_is_good_for_one_call(driver):
     """Called again, the sampler is the host's own."""
-    from lib_zsnr.webui import attach
     from lib_zsnr.webui.errors import ZeroTerminalSNRError
+    from lib_zsnr.webui.sampling import attach
 
     sampler = BareSampler()
     attach.refuse(sampler, "not like this")
@@ -209,8 +210,8 @@ def test_an_attachment_is_good_for_one_call(driver):
 
 
 def test_a_spent_attachment_under_a_wrapper_that_stays_passes_straight_through(driver):
-    from lib_zsnr.webui import attach
     from lib_zsnr.webui.errors import ZeroTerminalSNRError
+    from lib_zsnr.webui.sampling import attach
 
     sampler = BareSampler()
     attach.refuse(sampler, "not like this")

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from lib_zsnr.preferences import PREFERENCES
 from lib_zsnr.settings import FIELDS
-from tests.shared_cases import made, on
+from lib_zsnr.settings_page import SETTINGS_PAGE_ROWS
+from tests.shared.cases import made, on
 from tests.webui import host_double  # noqa: F401 - makes the next line find the double
 
 from modules import errors, scripts, sd_models, shared  # isort: skip
@@ -25,7 +25,7 @@ WRONG = {
     "1 for true": 1,
 }
 wrong = pytest.mark.parametrize("value", WRONG.values(), ids=WRONG)
-rows = pytest.mark.parametrize("row", PREFERENCES, ids=lambda row: row.key)
+rows = pytest.mark.parametrize("row", SETTINGS_PAGE_ROWS, ids=lambda row: row.key)
 
 
 def usable(row, value) -> bool:
@@ -72,17 +72,17 @@ def test_a_wrong_setting_for_one_request_is_left_out_and_the_extension_is_not(dr
     result = made(driver.txt2img(**request))
     assert "ZSNR enabled: True" in result.infotext
     # The host takes 1 for no change of true; and the last two are the panel's.
-    if not usable(row, value) and value != row.default and row not in PREFERENCES[-2:]:
+    if not usable(row, value) and value != row.default and row not in SETTINGS_PAGE_ROWS[-2:]:
         assert row.key in caplog.text
 
 
-@pytest.mark.parametrize("row", PREFERENCES[-2:], ids=lambda row: row.key)
+@pytest.mark.parametrize("row", SETTINGS_PAGE_ROWS[-2:], ids=lambda row: row.key)
 @wrong
 def test_wrong_switches_of_the_panel_count_as_their_default(driver, row, value, caplog):
-    from lib_zsnr.webui import options
+    from lib_zsnr.webui.page import settings_page
 
     shared.opts.data[row.key] = value
-    asked = options.show_preview if row.key.endswith("preview") else options.paste_switches_off
+    asked = settings_page.show_preview if row.key.endswith("preview") else settings_page.paste_switches_off
     assert asked() is row.default
     assert row.key in caplog.text
 
@@ -112,7 +112,7 @@ def test_a_wrong_option_of_the_host_never_makes_the_picture_without_us(driver, n
 
 @wrong
 def test_the_panel_takes_a_wrong_name_of_the_chosen_checkpoint(driver, value, monkeypatch):
-    from lib_zsnr.webui.panel_host import WebuiPanelHost
+    from lib_zsnr.webui.page.panel_host import WebuiPanelHost
 
     sd_models.reload_model_weights()
     monkeypatch.setitem(shared.opts.data, "sd_model_checkpoint", value)

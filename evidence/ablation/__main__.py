@@ -1,0 +1,123 @@
+"""`python -m evidence.ablation --out FOLDER`: the paper's ablation on the trained pair, from the stored weights.
+
+Goes on where an earlier run in the folder was cut off. With --compare it says whether the numbers are those of another
+table within that one's errors, and ends with 1 where they are not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from evidence.ablation import cells, estimates, figures, held_out, leak, reference, tables
+from evidence.ablation.rows import ROWS, SAMPLERS, STEPS, Row
+from evidence.pair import sample, unet
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    asked = _parse(arguments)
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    table = tables.Table(asked.out / "ablation.json")
+    for other in asked.merge:
+        more = tables.Table(other)
+        table.weights |= more.weights
+        table.yardsticks |= more.yardsticks
+        table.leaks |= more.leaks
+        table.add(more.cells.values())
+    models = {
+        row.model: sample.load(row.model, asked.out / "clip", asked.weights)
+        for row in ROWS
+        if (asked.weights / f"{row.model}.safetensors").exists()
+    }
+    if not asked.merge:
+        _measure(asked, table, models)
+    if asked.figures:
+        figures.draw(models, asked.out)
+    for sampler in asked.samplers:
+        for steps in asked.steps:
+            names = [row.name for row in ROWS]
+            print("\n".join(tables.as_text(table, sampler, steps, max(asked.pictures), names)), flush=True)
+    if asked.compare is None:
+        return 0
+    found = tables.disagreements(table, tables.Table(asked.compare))
+    print("\n".join(found) or f"All numbers are those of {asked.compare} within the errors.")
+    return 1 if found else 0
+
+
+def _measure(asked: argparse.Namespace, table: tables.Table, models: dict[str, sample.Model]) -> None:
+    began = time.monotonic()
+    known = held_out.measure(next(iter(models.values())).autoencoder)
+    for name, model in models.items():
+        table.is_of(name, model.digest, [row.name for row in ROWS if row.model == name])
+        if name not in table.leaks:
+            table.leaks[name] = leak.leak(model, leak.NOISES)
+    missing = [cell for cell in _wanted(asked, models) if not _is_there(table, *cell, asked.pictures)]
+    references = {
+        row.model: reference.measure(models[row.model], max(asked.pictures), asked.out)
+        for row in {row for row, _, _ in missing}
+        if models[row.model].predicts_v and not row.phi
+    }
+    _lay_yardsticks(table, known, references.values(), asked.pictures)
+    for row, sampler, steps in missing:
+        many_steps = references.get(row.model)
+        found = cells.measure(row, sampler, steps, models[row.model], known, many_steps, asked.pictures)
+        table.add(
+            tables.Cell(row.name, sampler, steps, count, cells.extremes(count), numbers)
+            for count, numbers in found.items()
+        )
+        print(f"{time.monotonic() - began:6.0f} s  {sampler}, {steps} steps: {row.name}", flush=True)
+
+
+def _wanted(
+    asked: argparse.Namespace, models: dict[str, sample.Model]
+) -> Iterator[tuple[Row, sample.SamplerName, int]]:
+    for sampler in asked.samplers:
+        for steps in asked.steps:
+            for row in ROWS:
+                left_out = asked.rows is not None and row.name not in asked.rows
+                if row.model in models and sampler in row.samplers and not left_out:
+                    yield row, sampler, steps
+
+
+def _is_there(table: tables.Table, row: Row, sampler: str, steps: int, pictures: Sequence[int]) -> bool:
+    return all((row.name, sampler, steps, count) in table.cells for count in pictures)
+
+
+def _lay_yardsticks(
+    table: tables.Table, known: held_out.HeldOut, references: Iterable[Tensor], pictures: Sequence[int]
+) -> None:
+    best, blind = leak.bounds(known.spread)
+    table.yardsticks |= {"right_kind": known.accuracy, "over_exposed": known.over_exposed}
+    table.yardsticks |= {"leak_of_a_linear_model": best, "leak_of_a_blind_model": blind}
+    for count in pictures:
+        table.yardsticks[f"chance_{count}"] = estimates.chance(known, count)
+        for found in references:
+            left = estimates.brightness_error(found, torch.arange(count), known)
+            table.yardsticks[f"brightness_error_by_many_steps_{count}"] = float(left)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m evidence.ablation", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for ablation.json, ablation.csv and figures")
+    parser.add_argument("--weights", type=Path, default=unet.WEIGHTS, help="default: those of the repository")
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=["DDIM"])
+    parser.add_argument("--steps", nargs="+", type=int, default=[20], help=f"the stored table has {STEPS}")
+    parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], help="default: all")
+    text = "pictures for each cell; with several numbers, the smaller cells are of the first of the larger one's"
+    parser.add_argument("--pictures", nargs="+", type=int, default=[200], help=text)
+    parser.add_argument("--threads", type=int, help="CPU threads; 1 where several runs share a machine")
+    parser.add_argument("--merge", type=Path, nargs="+", default=[], help="put these tables together, measure nothing")
+    parser.add_argument("--figures", action="store_true", help="draw the pictures too")
+    parser.add_argument("--compare", type=Path, help="a table to compare the numbers with")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

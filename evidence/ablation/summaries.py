@@ -1,0 +1,90 @@
+"""`python -m evidence.ablation.summaries TABLE.json`: what docs/evidence.md shows of its cells of 200."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from evidence.ablation import rows
+from evidence.ablation.rows import SAMPLERS, STEPS, Row
+from evidence.ablation.tables import Table, shown
+from evidence.pair.sample import SamplerName
+
+PICTURES = 200
+Column = tuple[str, str, Row]
+"""What stands above it, the name of its number, and its row."""
+_BY_STEPS: tuple[Column, ...] = (
+    ("brightness error: flawed", "brightness_error", rows.FLAWED),
+    ("fixed, as the WebUI samples it", "brightness_error", rows.FIXED_BY_DEFAULT),
+    ("trailing", "brightness_error", rows.ALL_BUT_RESCALE),
+    ("bridge", "brightness_error", rows.BRIDGED),
+    ("frechet: flawed", "frechet", rows.FLAWED),
+    ("fixed, as the WebUI samples it", "frechet", rows.FIXED_BY_DEFAULT),
+    ("trailing, phi 0.7", "frechet", rows.PAPER),
+)
+_PHI_ROWS = {0: rows.ALL_BUT_RESCALE, **dict(zip(rows.PHIS, rows.RESCALED))}
+_BY_PHI: tuple[Column, ...] = tuple(
+    (f"{number.replace('_', ' ')}: phi {phi:g}", number, _PHI_ROWS[phi])
+    for number in ("over_exposed", "frechet")
+    for phi in (0, 0.5, 0.7, 1)
+)
+SPACED_STEPS = (5, 6, 8, 10, 15, 20, 25)
+"""Those that bridge spacing is for, and 5, for which it is not."""
+
+
+def by_steps(table: Table) -> list[str]:
+    """Lines of Markdown: brightness and Fréchet distance for each sampler and number of steps.
+
+    As the two below it raises KeyError for a cell that is missing.
+    """
+    return _grid(table, _BY_STEPS)
+
+
+def by_phi(table: Table) -> list[str]:
+    """Lines of Markdown: what CFG rescale does for each sampler and number of steps."""
+    return _grid(table, _BY_PHI)
+
+
+def by_spacing(table: Table, number: str) -> list[str]:
+    """Lines of Markdown: one number of all spacings over the zero-SNR range, for both samplers that have them."""
+    samplers = rows.BRIDGED.samplers
+    names = list(rows.spacings(samplers[0]))
+    lines = _head([f"{number.replace('_', ' ')}: sampler, steps", *names])
+    for sampler in samplers:
+        for steps in SPACED_STEPS:
+            found = [_number(table, row, sampler, steps, number) for row in rows.spacings(sampler).values()]
+            lines.append(_line([f"{sampler}, {steps}", *found]))
+    return lines
+
+
+def _grid(table: Table, columns: Sequence[Column]) -> list[str]:
+    lines = _head(["Sampler, steps", *(title for title, _, _ in columns)])
+    for sampler in SAMPLERS:
+        for steps in STEPS:
+            found = [_number(table, row, sampler, steps, number) for _, number, row in columns]
+            lines.append(_line([f"{sampler}, {steps}", *found]))
+    return lines
+
+
+def _number(table: Table, row: Row, sampler: SamplerName, steps: int, number: str) -> str:
+    if sampler not in row.samplers:
+        return shown(None)
+    return shown(table.cells[row.name, sampler, steps, PICTURES].numbers[number])
+
+
+def _head(titles: Sequence[str]) -> list[str]:
+    return [_line(titles), "|---" * len(titles) + "|"]
+
+
+def _line(parts: Iterable[str]) -> str:
+    return f"| {' | '.join(parts)} |"
+
+
+def all_of(table: Table) -> list[list[str]]:
+    """Every table, in the order of the page."""
+    return [by_steps(table), by_phi(table), by_spacing(table, "sampling_error"), by_spacing(table, "frechet")]
+
+
+if __name__ == "__main__":
+    print("\n\n".join("\n".join(lines) for lines in all_of(Table(Path(sys.argv[1])))))

@@ -1,0 +1,41 @@
+"""What a plan has to know of the loaded model and of the sampler, whichever host they live in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lib_zsnr.checkpoint.traits import Traits
+from lib_zsnr.plan.samplers import UNKNOWN, SamplerTraits
+
+Prediction = Literal["epsilon", "v"]
+Family = Literal["k-diffusion", "timesteps", "lcm"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """The loaded model as the plan needs it. `believed` is what the WebUI itself takes it to predict."""
+
+    name: str
+    believed: Prediction
+    traits: Traits = field(default_factory=Traits)
+    is_flow: bool = False
+    is_edit: bool = False
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """The sampler as the plan needs it. `schedule_type` is what the person picked, "Automatic" for the default.
+
+    begins_below: image-to-image at a denoising strength that leaves out the first levels.
+    rescaled_by: the extension that rescales the guidance of this request already, "" where none does.
+    traits: what is known of the function that runs.
+    """
+
+    name: str
+    family: Family
+    schedule_type: str = "Automatic"
+    steps: int = 20
+    begins_below: bool = False
+    rescaled_by: str = ""
+    traits: SamplerTraits = UNKNOWN

@@ -1,0 +1,84 @@
+"""What the preset file holds: read generously, so that every version's file can be used; what is saved is checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lib_zsnr.sentences import quoted
+from lib_zsnr.settings import FIELD_BY_NAME, PRESET_FIELDS, TITLE, SettingsError
+
+VERSION = 1
+MAX_BYTES = 4_000_000
+"""Longest file that is read: a preset takes 200 bytes, so this holds some twenty thousand."""
+
+_MAX_DIGITS = 19  # 2 ** 63
+_FIELDS = tuple(FIELD_BY_NAME[name] for name in PRESET_FIELDS)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One checkpoint's preset: a name for people, and the values of PRESET_FIELDS."""
+
+    name: str
+    values: Mapping[str, bool | float]
+
+
+class LaterVersionError(ValueError):
+    """A later version has given the file another form. The text names it."""
+
+
+def check(values: Mapping[str, Any]) -> dict[str, bool | float]:
+    """The values of a preset, all of PRESET_FIELDS. Raises SettingsError for a wrong, missing or unknown one."""
+    wrong = sorted(set(values) ^ set(PRESET_FIELDS))
+    if wrong:
+        named = ", ".join([*map(quoted, wrong[:5]), *(["..."] if len(wrong) > 5 else [])])
+        raise SettingsError(
+            f"{TITLE}: a preset has {named} too many or too few; it takes "
+            f"exactly {', '.join(PRESET_FIELDS)}. Nothing was saved."
+        )
+    return {name: FIELD_BY_NAME[name].check(values[name]) for name in PRESET_FIELDS}
+
+
+def parse(data: bytes) -> tuple[dict[str, Any], dict[str, Preset]]:
+    """The whole content and the presets in it. Raises ValueError (SettingsError is one) for what is not ours.
+
+    Only what is saved is checked strictly. Files of earlier versions lack fields, which then have their defaults; those
+    of later ones have more, which are kept.
+    """
+    if len(data) > MAX_BYTES:
+        raise SettingsError(f"it is longer than {MAX_BYTES} bytes")
+    content = json.loads(data.decode("utf-8"), parse_int=_number)
+    version = content.get("version") if isinstance(content, dict) else None
+    entries = content.get("presets") if isinstance(content, dict) else None
+    later = type(version) is int and version > VERSION
+    if later and not isinstance(entries, dict):
+        raise LaterVersionError(f"the later version {version}")
+    if not isinstance(entries, dict):
+        raise SettingsError("it is not a list of presets")
+    if type(version) is not int or version < VERSION:
+        raise SettingsError(f"its version is {quoted(version)}, expected {VERSION} or later")
+    presets = {}
+    for key, entry in entries.items():
+        try:
+            presets[key] = _preset(key, entry)
+        except SettingsError:
+            # A later version may have given a field another form: that preset is kept for it, and not used here.
+            if not later:
+                raise
+    return content, presets
+
+
+def _preset(key: str, entry: Any) -> Preset:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise SettingsError(f"the preset {quoted(key)} has no name")
+    return Preset(entry["name"], {f.name: f.check(entry.get(f.name, f.default)) for f in _FIELDS})
+
+
+def _number(digits: str) -> int:
+    # Python up to 3.10.6 takes minutes for one of a million digits.
+    if len(digits) > _MAX_DIGITS:
+        raise SettingsError(f"it has a number of {len(digits)} digits")
+    return int(digits)

@@ -1,0 +1,1 @@
+"""What only one WebUI has, each behind the same protocol."""

@@ -1,0 +1,139 @@
+"""What the panel asks of the WebUI: the loaded checkpoint, what the plan would do, its noise levels, the presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Callable
+
+from modules import scripts, shared
+
+from lib_zsnr.plan.plan import Plan
+from lib_zsnr.presets.store import PresetError
+from lib_zsnr.sentences import sentence
+from lib_zsnr.settings import FIELDS, PRESET_FIELDS, Settings, SettingsError, parse
+from lib_zsnr.view import View
+from lib_zsnr.webui import checkpoints
+from lib_zsnr.webui.page import preview, preview_request, settings_page
+from lib_zsnr.webui.page.preview_request import PreviewRequest
+
+SCRIPT_NAME = "zero_terminal_snr"
+"""The name of our script file, by which other extensions name scripts."""
+
+# The WebUI makes its controls in this order, so that all others are there when the last one is.
+_CONTROLS, _LAST = ("sampling", "scheduler", "steps", "denoising_strength"), "gallery"
+
+
+class PageControls:
+    """The host's own controls that the preview follows, caught as the page is built."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+
+    def catch(self, script: Any, ready: Callable[[Mapping[str, Any]], None]) -> None:
+        """Have the controls of the script's tab caught, and `ready` called with them when all are there."""
+        for tab in ("txt2img", "img2img"):
+            # In txt2img this is the strength of the hires pass, which the preview does not show.
+            names = _CONTROLS if tab == "img2img" else _CONTROLS[:-1]
+            for name in names:
+                script.on_after_component(self._keep(name), elem_id=f"{tab}_{name}")
+            script.on_after_component(lambda _: ready(self.found), elem_id=f"{tab}_{_LAST}")
+
+    def _keep(self, name: str) -> Callable[[Any], None]:
+        def keep(event: Any) -> None:
+            self.found[name] = event.component
+
+        return keep
+
+
+class WebuiPanelHost:
+    """`lib_zsnr.view.PanelHost` over the WebUI."""
+
+    def default(self, name: str) -> bool | float:
+        """What a control shows when the page is opened: as the settings page says."""
+        value: bool | float = getattr(settings_page.defaults(), name)
+        return value
+
+    def view(self, values: Sequence[Any], request: Mapping[str, Any], seen: str) -> View:
+        """What to show. No plan is made while the box is off."""
+        checkpoint = _current()
+        if checkpoint is None:
+            # Nothing is known yet of the one to come, so nothing is filled in or locked for it.
+            return View(checkpoint=_to_come(checkpoints.chosen()), key=seen)
+        preset = dict(checkpoints.preset_of(checkpoint))
+        # Filled in when another checkpoint comes, also while the box is off: so that opening the panel, which pasted
+        # parameters do as well, changes nothing any more.
+        filled = preset if values[1] is True and checkpoint.key != seen else {}
+        if values[0] is not True:
+            return View(key=checkpoint.key, filled=filled)
+        view = View(checkpoints.describe(checkpoint), checkpoint.key, bool(preset), filled=filled)
+        try:
+            settings = parse([filled.get(name, value) for name, value in zip(_NAMES, values)], settings_page.defaults())
+            asked = preview_request.read(request)
+            plan, levels = _planned(settings.with_preset(preset), asked)
+        except (SettingsError, preview.PreviewUnavailableError) as error:
+            return replace(view, problem=str(error))
+        locked = {"zero_terminal_snr": plan.zero_terminal_snr, "v_prediction": plan.prediction == "v"}
+        followed = locked if settings.follow_checkpoint else {}
+        # What the file says against itself stands in the checkpoint's line already.
+        said = (*checkpoint.traits.conflicts, checkpoint.traits.problem)
+        told = [warning for warning in plan.warnings if warning not in said]
+        notes = (*told, *_hints(), *([asked.problem] if asked.problem else []))
+        return replace(view, locked=followed, notes=notes, levels=levels)
+
+    def save_preset(self, values: Sequence[Any]) -> str:
+        """Save the values for the loaded checkpoint."""
+        checkpoint = _current()
+        if checkpoint is None:
+            return sentence("The chosen checkpoint is not loaded yet, so nothing was saved.")
+        given = dict(zip(_NAMES, values))
+        try:
+            checkpoints.save_preset(checkpoint, {name: given[name] for name in PRESET_FIELDS})
+        except (SettingsError, PresetError) as error:
+            return str(error)
+        return sentence("Saved for {name}.", name=checkpoint.name)
+
+    def forget_preset(self) -> str:
+        """Forget those of the loaded checkpoint."""
+        checkpoint = _current()
+        try:
+            if checkpoint is None or not checkpoints.forget_preset(checkpoint):
+                return sentence("Nothing is saved for this checkpoint.")
+        except PresetError as error:
+            return str(error)
+        return sentence("Forgotten for {name}.", name=checkpoint.name)
+
+
+_NAMES = tuple(field.name for field in FIELDS)
+
+
+def _current() -> checkpoints.Checkpoint | None:
+    """The loaded checkpoint, where it is also the one that the next picture is made with."""
+    return None if checkpoints.chosen() else checkpoints.loaded()
+
+
+def _to_come(name: str) -> str:
+    if name:
+        text = "{name} is chosen and will be loaded for the next picture; another checkpoint is loaded now."
+        return sentence(text, name=name)
+    return sentence("No checkpoint is loaded yet.")
+
+
+def _planned(settings: Settings, asked: PreviewRequest) -> tuple[Plan, dict[str, Any] | None]:
+    """The plan and, where the settings page wants the preview and there is one, its levels."""
+    plan, sampler = preview.plan_for(settings, asked)
+    wanted = settings_page.show_preview() and asked.problem is None
+    return plan, preview.levels(plan, sampler, asked) if wanted else None
+
+
+def _hints() -> list[str]:
+    """What other extensions have to be told."""
+    installed = any(data.script_class.__name__ == "AfterDetailerScript" for data in scripts.scripts_data)
+    known = str(getattr(shared.opts, "ad_script_names", "")).split(",")
+    if not installed or SCRIPT_NAME in [name.strip() for name in known]:
+        return []
+    text = (
+        "ADetailer does not run this extension in its inner pass, so faces of a v-prediction model come out as noise. "
+        'Add {name} to its setting "Script names to apply to ADetailer".'
+    )
+    return [sentence(text, name=SCRIPT_NAME)]

@@ -1,0 +1,126 @@
+"""The k-diffusion family: its sigmas, and the samplers that need more than sigmas."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from contextlib import ExitStack
+from typing import Any, Callable
+
+import torch
+from modules import shared
+from torch import Tensor
+
+from lib_zsnr.core.spacing import bridge_top, bridged_sigmas, trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.terminal import euler_steps, first_order_start, later
+from lib_zsnr.plan.plan import Plan
+from lib_zsnr.webui.overrides import override_method, override_value
+
+
+def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
+    """Put the plan's spacing and solver on one k-diffusion sampler object whose model_wrap is ours already."""
+    table = sampler.model_wrap.sigmas
+    if plan.spacing != "host":
+        override_method(undo, sampler, "get_sigmas", lambda _: functools.partial(_levels, sampler, plan))
+    func = sampler.func
+    parameters = inspect.signature(func).parameters
+    if plan.first_order_above is not None and "sigmas" in parameters:
+        func = first_order_start(func, table[-1].item(), plan.first_order_above)
+    elif plan.first_order_above is not None and {"sigma_max", "n"} <= parameters.keys():
+        func = _first_order_jump(func, table, plan.bridge_top_per_step)
+    if "restart_list" in parameters and plan.spacing != "host":
+        func = _restart(func, plan, table)
+    if "sigma_min" in parameters:
+        func = _down_to_the_models_own_end(func, table[0])
+    if func is not sampler.func:
+        override_value(undo, sampler, "func", func)
+
+
+def _levels(sampler: Any, plan: Plan, p: Any, steps: int) -> Tensor:
+    """Instead of the host's get_sigmas, with what it does for samplers that drop the last level but one."""
+    table = sampler.model_wrap.sigmas
+    if steps == 0:
+        return trailing_sigmas(table, 0).cpu()
+    if plan.spacing == "bridge":
+        # It ends high enough: nothing is to be dropped.
+        return bridged_sigmas(table, steps, plan.bridge_top_per_step).cpu()
+    discard = sampler.config is not None and sampler.config.options.get("discard_next_to_last_sigma", False)
+    if shared.opts.always_discard_next_to_last_sigma and not discard:
+        discard = True
+        p.extra_generation_params["Discard penultimate sigma"] = True
+    sigmas = trailing_sigmas(table, steps + 1 if discard else steps).cpu()
+    return sigmas[[*range(steps), -1]] if discard else sigmas
+
+
+def restart_counts(steps: int) -> tuple[int, int]:
+    """The host's rule for Restart: how many steps go into one restart, and how often that happens."""
+    if steps < 20:
+        return 0, 0
+    return (9, 1) if steps < 36 else (steps // 4, 2)
+
+
+def restart_levels(plan: Plan, table: Tensor, sigmas: Tensor) -> Tensor:
+    """The levels that Restart goes down on first, in the plan's spacing; below 20 steps all that are given.
+
+    table: the model's `[T]`. sigmas: the call's levels `[steps + 1]`, the last one 0. Returns them without it.
+    """
+    steps = len(sigmas) - 1
+    again, times = restart_counts(steps)
+    if not times:
+        return sigmas[:-1]
+    main = steps - again * times
+    if plan.spacing == "bridge":
+        return bridged_sigmas(table, main, plan.bridge_top_per_step)[:-1].to(sigmas)
+    start = int((table.cpu() - sigmas[0].cpu()).abs().argmin())
+    return table[trailing_timesteps(min(main, start + 1), start + 1).to(table.device)].to(sigmas)
+
+
+def _restart(func: Callable[..., Tensor], plan: Plan, table: Tensor) -> Callable[..., Tensor]:
+    """Restart keeps the spacing: without an explicit list it would put Karras levels in its place.
+
+    The restart climbs from the lowest level to sigma 2, as the host's does.
+    """
+
+    @functools.wraps(func)
+    def restart(model: Any, x: Tensor, sigmas: Tensor, **kwargs: Any) -> Tensor:
+        again, times = restart_counts(len(sigmas) - 1)
+        levels = restart_levels(plan, table, sigmas)
+        restart_list = {levels[-1].item(): [again + 1, times, 2]} if times else {}
+        return func(model, x, sigmas=torch.cat([levels, sigmas.new_zeros(1)]), restart_list=restart_list, **kwargs)
+
+    return restart
+
+
+def _first_order_jump(func: Callable[..., Tensor], table: Tensor, top_per_step: float | None) -> Callable[..., Tensor]:
+    """DPM fast, which divides the whole range evenly: one step to where bridge spacing lands, the rest are its own.
+
+    By its own steps from sigma 4519 it comes to the levels that decide brightness with steps too large for them.
+    """
+
+    @functools.wraps(func)
+    def sample(
+        model: Any, x: Tensor, sigma_min: float, sigma_max: float, n: int, extra_args: Any = None,
+        callback: Any = None, **options: Any,
+    ) -> Tensor:  # fmt: skip
+        jump = table.new_tensor([float(sigma_max), bridge_top(n, top_per_step)])
+        if jump[0] < table[-1] * (1 - 1e-4) or n < 2:
+            return func(model, x, sigma_min, sigma_max, n, extra_args=extra_args, callback=callback, **options)
+        x = euler_steps(model, x, jump, extra_args, callback)
+        more = {"extra_args": extra_args, "callback": later(callback, 1), **options}
+        return func(model, x, sigma_min, jump[1].item(), n - 1, **more)
+
+    return sample
+
+
+def _down_to_the_models_own_end(func: Callable[..., Tensor], sigma_min: Tensor) -> Callable[..., Tensor]:
+    """DPM fast and adaptive end at the model's lowest level.
+
+    In image-to-image the host tells them the last level but one of the schedule, and with trailing that much
+    noise (sigma 0.23 at 20 steps) would stay in the picture.
+    """
+
+    @functools.wraps(func)
+    def sample(*args: Any, **kwargs: Any) -> Tensor:
+        return func(*args, **{**kwargs, "sigma_min": sigma_min.item()})
+
+    return sample

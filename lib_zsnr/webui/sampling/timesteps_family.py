@@ -1,0 +1,152 @@
+"""The timesteps family (DDIM, DDIM CFG++, PLMS, UniPC): its timesteps, its noising, its first step."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import torch
+from modules import shared
+from torch import Tensor
+
+from lib_zsnr.core.prediction import add_noise, x0_from_epsilon
+from lib_zsnr.core.schedule import sigmas_from_alphas_cumprod
+from lib_zsnr.core.spacing import interpolate_log, trailing_tail, trailing_timesteps
+from lib_zsnr.core.terminal import later, steps_above
+from lib_zsnr.plan.plan import Plan
+from lib_zsnr.webui.hosts.a1111 import unipc
+from lib_zsnr.webui.hosts.a1111.combine import Combine
+from lib_zsnr.webui.overrides import override_method, override_value
+
+
+@dataclass(frozen=True)
+class Img2Img:
+    """What image-to-image starts from. `steps` and `t_enc` are the host's counts: t_enc + 1 calls of `steps`."""
+
+    x: Tensor
+    noise: Tensor
+    steps: int
+    t_enc: int
+
+
+def install(
+    undo: ExitStack, sampler: Any, plan: Plan, alphas_cumprod: Tensor, img2img: Img2Img | None, combine: Combine | None
+) -> None:
+    """Put the plan's spacing and solver on one sampler object of this family whose model_wrap is ours already.
+
+    combine: given where the picture is inpainted.
+    """
+    override_value(undo, sampler.model_wrap_cfg, "alphas", alphas_cumprod)
+    if plan.trailing:
+        override_method(undo, sampler, "get_timesteps", lambda _: functools.partial(_loop_timesteps, sampler))
+    func = found = sampler.func
+    on_our_list = unipc.is_unipc(func) and (plan.trailing or plan.first_order_above is not None)
+    if on_our_list:
+        func = unipc.on_timesteps(func, alphas_cumprod)
+    if plan.first_order_above is not None:
+        func = _first_order_start(func, alphas_cumprod, plan.first_order_above)
+    if on_our_list and not plan.trailing:
+        func = unipc.on_its_own_grid(func, alphas_cumprod)
+    if img2img is not None:
+        func = _noised_here(func, plan, alphas_cumprod, img2img)
+    if func is not found:
+        override_value(undo, sampler, "func", func)
+    if combine is not None:
+        _step_from_what_the_unet_saw(undo, sampler.model_wrap_cfg, combine)
+
+
+def ascending(timesteps: Tensor) -> Tensor:
+    """A list as the host's loops take it: rising, with a first entry that is only the last step's target (t = 0)."""
+    return torch.cat([timesteps.new_zeros(1), timesteps.flip(0)])
+
+
+def _loop_timesteps(sampler: Any, p: Any, steps: int) -> Tensor:
+    """Instead of the host's get_timesteps: `[0, ..., 999]`, so that its loops make `steps` calls from 999 down."""
+    total = len(sampler.model_wrap_cfg.alphas)
+    device = sampler.model_wrap_cfg.alphas.device
+    if steps > total:
+        # Image-to-image at low strength: only its length counts, the entries come from trailing_tail.
+        return torch.zeros(steps + 1, dtype=torch.int64, device=device)
+    return ascending(trailing_timesteps(steps, total)).to(device)
+
+
+def _noised_here(
+    func: Callable[..., Tensor], plan: Plan, alphas_cumprod: Tensor, start: Img2Img
+) -> Callable[..., Tensor]:
+    """The loop with image-to-image's start put right.
+
+    The host noises to one timestep above the first that it denoises, on the shared model's schedule. Here the
+    level is the first timestep's, on the plan's schedule, and all the calls that the strength asks for are made.
+    """
+
+    @functools.wraps(func)
+    def sample(model: Any, x: Tensor, timesteps: Tensor, **kwargs: Any) -> Tensor:
+        if plan.trailing:
+            entries = trailing_tail(start.steps, start.t_enc + 1, len(alphas_cumprod)).to(timesteps.device)
+            timesteps, level = ascending(entries), entries[0]
+        else:
+            level = _host_level(timesteps, start)
+        ours = add_noise(start.x, start.noise, alphas_cumprod[level])
+        return func(model, ours + _extra_noise(x, start, alphas_cumprod[level]), timesteps=timesteps, **kwargs)
+
+    return sample
+
+
+def _host_level(timesteps: Tensor, start: Img2Img) -> Tensor:
+    """The timestep to which the host noises: the entry after those that it hands to the loop."""
+    spacing = max(1000 // max(start.steps, 1), 1)
+    return (timesteps[-1] + spacing if len(timesteps) else torch.tensor(1)).clamp(max=999)
+
+
+def _extra_noise(x: Tensor, start: Img2Img, alphas_cumprod: Tensor) -> Tensor | float:
+    """The host's setting "Extra noise multiplier", in this schedule's scale."""
+    amount = shared.opts.img2img_extra_noise
+    return start.noise * amount * alphas_cumprod.sqrt() if amount > 0 else 0.0
+
+
+def _first_order_start(func: Callable[..., Tensor], alphas_cumprod: Tensor, above: float) -> Callable[..., Tensor]:
+    """PLMS and UniPC with a DDIM step out of the terminal level, and down to `above`; core/terminal.py says why."""
+
+    @functools.wraps(func)
+    def sample(model: Any, x: Tensor, timesteps: Tensor, **kwargs: Any) -> Tensor:
+        if len(timesteps) < 2 or round(float(timesteps[-1])) != len(alphas_cumprod) - 1:
+            return func(model, x, timesteps=timesteps, **kwargs)
+        levels = interpolate_log(alphas_cumprod, timesteps)
+        callback = kwargs.pop("callback", None)
+        # The list rises; its first entry is the last step's target.
+        taken = steps_above(sigmas_from_alphas_cumprod(levels).flip(0), above)
+        for i in range(taken):
+            here, there = levels[-1 - i], levels[-2 - i]
+            times = timesteps[-1 - i].item() * x.new_ones([x.shape[0]])
+            epsilon = model(x, times, **(kwargs.get("extra_args") or {}))
+            x0 = x0_from_epsilon(x, epsilon, here)
+            if callback is not None:
+                callback({"x": x, "i": i, "sigma": 0, "sigma_hat": 0, "denoised": x0})
+            x = add_noise(x0, epsilon, there)
+        if taken == len(timesteps) - 1:
+            return x
+        return func(model, x, timesteps=timesteps[:-taken], callback=later(callback, taken), **kwargs)
+
+    return sample
+
+
+def _step_from_what_the_unet_saw(undo: ExitStack, cfg_denoiser: Any, combine: Combine) -> None:
+    """Inpainting: the loop goes on from the blended x.
+
+    The host blends the kept picture in before the UNet but steps from the x before that; out of zero SNR the first
+    step would magnify the difference 112-fold.
+    """
+
+    def after(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            out = original(x, *args, **kwargs)
+            if combine.seen is not None:
+                x.copy_(combine.seen)
+                combine.seen = None
+            return out
+
+        return forward
+
+    override_method(undo, cfg_denoiser, "forward", after)
