@@ -9,6 +9,9 @@ NAME = "Zero Terminal SNR"
 PACKAGES = ("torch", "numpy", "gradio", "fastapi")
 # The samplers are no package of the WebUI's but a repository that it clones before it runs this file.
 K_DIFFUSION = "repositories/k-diffusion/k_diffusion/sampling.py"
+# As in lib_zsnr/webui/hosts, by the files: what AUTOMATIC1111's WebUI has, and what Forge and its relatives add.
+NEEDED = ("modules/sd_samplers_lcm.py", "modules/models/diffusion/uni_pc")
+FOREIGN = "modules_forge"
 HOOK = "def process_before_every_sampling"
 FIRST_WEBUI_WITH_HOOK = "1.10.0"
 
@@ -18,8 +21,25 @@ def webui_folder():
     return next((Path(entry) for entry in sys.path if (Path(entry) / "modules" / "scripts.py").is_file()), None)
 
 
+def refusal(webui):
+    """Why nothing is done in this WebUI; "" where it is one that is known."""
+    if (webui / FOREIGN).exists():
+        found = "Forge or one of its relatives"
+    elif not all((webui / name).exists() for name in NEEDED):
+        found = "another one"
+    else:
+        return ""
+    return (
+        f"This extension is made for AUTOMATIC1111's WebUI 1.10, and this WebUI is {found}: it does nothing here, and "
+        "images are made as without it."
+    )
+
+
 def problems(webui):
     """What is missing, what follows from it and what to do, in a sentence or two each; empty when all is well."""
+    too_old = webui is not None and HOOK not in _text(webui / "modules" / "scripts.py")
+    if webui is not None and not too_old and refusal(webui):
+        return [refusal(webui)]
     found = [
         f"the package {name} was not found. The WebUI brings it along, and the extension cannot work without it. "
         "Start the WebUI once with --reinstall-torch for torch, or without --skip-install for the others."
@@ -33,12 +53,16 @@ def problems(webui):
             f"k-diffusion was not found; it was expected at {webui / K_DIFFUSION}. The extension cannot work without "
             "it. Delete the folder repositories/k-diffusion, then start the WebUI: it fetches it again."
         )
-    if HOOK not in (webui / "modules" / "scripts.py").read_text(encoding="utf-8", errors="replace"):
+    if too_old:
         found.append(
             f"this WebUI is too old: it does not call extensions before every sampling, and the panel would do "
             f"nothing. Update it to {FIRST_WEBUI_WITH_HOOK} or newer (1.10.1 is the one that was tested)."
         )
     return found
+
+
+def _text(file):
+    return file.read_text(encoding="utf-8", errors="replace")
 
 
 def main():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lib_zsnr.webui import hosts
 from tests.live.server import find_webui
 
 INSTALL = Path(__file__).parents[1] / "install.py"
@@ -29,9 +30,10 @@ def webui(tmp_path):
     """As much of a WebUI's folder as install.py looks at."""
     samplers = tmp_path / "repositories" / "k-diffusion" / "k_diffusion" / "sampling.py"
     scripts = tmp_path / "modules" / "scripts.py"
-    for file in (samplers, scripts):
-        file.parent.mkdir(parents=True)
+    for file in (samplers, scripts, tmp_path / "modules" / "sd_samplers_lcm.py"):
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
+    (tmp_path / "modules" / "models" / "diffusion" / "uni_pc").mkdir(parents=True)
     scripts.write_text("class Script:\n    def process_before_every_sampling(self, p, *args): ...\n")
     return tmp_path
 
@@ -68,7 +70,6 @@ def test_says_where_k_diffusion_was_expected(webui):
 
 
 def test_a_k_diffusion_that_can_be_imported_will_do(webui):
-    """So the Forge family has it: beside the modules."""
     (webui / "repositories" / "k-diffusion" / "k_diffusion" / "sampling.py").unlink()
     (webui / "k_diffusion").mkdir()
     assert len(run(webui, "-S")) == len(PACKAGES)
@@ -79,6 +80,32 @@ def test_says_that_a_webui_without_the_hook_is_too_old(webui):
     (line,) = run(webui)
     assert "too old" in line
     assert "1.10.0" in line
+
+
+FOREIGN = {
+    "Forge": (["modules_forge"], []),
+    "Forge Neo": (["modules_forge"], ["modules/sd_samplers_lcm.py", "modules/models/diffusion/uni_pc"]),
+    "Forge Classic": (["modules_forge"], ["modules/models/diffusion/uni_pc"]),
+    "something else": ([], ["modules/sd_samplers_lcm.py"]),
+    "something else again": ([], ["modules/models/diffusion/uni_pc"]),
+}
+
+
+@pytest.mark.parametrize(("added", "missing"), FOREIGN.values(), ids=FOREIGN)
+def test_a_webui_that_is_not_known_is_told_in_the_words_of_the_panel_and_in_no_others(webui, added, missing):
+    """None of them needs the repository of k-diffusion, which it would be wrong to ask for."""
+    (webui / "repositories" / "k-diffusion" / "k_diffusion" / "sampling.py").unlink()
+    for name in added:
+        (webui / name).mkdir()
+    for name in missing:
+        path = webui / name
+        path.rmdir() if path.is_dir() else path.unlink()
+
+    def is_there(name):
+        path = webui / name.replace(".", "/")
+        return name.startswith("k_diffusion") or path.exists() or path.with_suffix(".py").exists()
+
+    assert run(webui) == [f"Zero Terminal SNR: {hosts.refusal_of(is_there)}"]
 
 
 def test_run_by_hand_it_speaks_of_packages_only(tmp_path):

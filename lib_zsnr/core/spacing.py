@@ -73,10 +73,18 @@ def bridged_sigmas(sigmas: Tensor, steps: int, top_per_step: float | None = None
         raise ValueError(msg)
     top = min(bridge_top(steps, top_per_step), sigmas[-2].item())
     bottom = sigmas[trailing_timesteps(min(steps, len(sigmas)), len(sigmas))[-1]].item()
-    ramp = torch.linspace(0, 1, max(steps - 1, 0), dtype=torch.float64, device="cpu")
-    roots = top ** (1 / _BRIDGE_RHO) + ramp * (bottom ** (1 / _BRIDGE_RHO) - top ** (1 / _BRIDGE_RHO))
-    below = (roots**_BRIDGE_RHO).to(sigmas)
+    below = karras_ramp(top, bottom, max(steps - 1, 0), _BRIDGE_RHO).to(sigmas)
     return torch.cat([sigmas[-1:], below, sigmas.new_zeros(1)])
+
+
+def karras_ramp(sigma_max: float, sigma_min: float, levels: int, rho: float = 7.0) -> Tensor:
+    """Noise levels from `sigma_max` down to `sigma_min` that are even in sigma^(1/rho). Karras et al. 2022, equation 5.
+
+    The higher rho, the more of them are low. Returns float64 `[levels]` on the CPU.
+    """
+    ramp = torch.linspace(0, 1, levels, dtype=torch.float64, device="cpu")
+    top, bottom = sigma_max ** (1 / rho), sigma_min ** (1 / rho)
+    return (top + ramp * (bottom - top)) ** rho
 
 
 def bridge_top(steps: int, top_per_step: float | None = None) -> float:

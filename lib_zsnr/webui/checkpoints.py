@@ -17,7 +17,7 @@ from lib_zsnr.checkpoint.traits import Traits, read_traits
 from lib_zsnr.plan.facts import Prediction
 from lib_zsnr.presets.store import PresetStore
 from lib_zsnr.sentences import printable, sentence
-from lib_zsnr.webui.hosts.a1111.model import believed_of, read_traits_of
+from lib_zsnr.webui import hosts
 
 PRESET_FILE = "zero-terminal-snr-presets.json"
 _WORDS = {"v": "v-prediction", "epsilon": "epsilon prediction", "edm": "an EDM model, which cannot be sampled here"}
@@ -58,7 +58,10 @@ def loaded() -> Checkpoint | None:
 def of_model(sd_model: Any) -> Checkpoint | None:
     """The checkpoint of a model object."""
     info = getattr(sd_model, "sd_checkpoint_info", None)
-    return None if info is None else replace(_checkpoint(info, believed_of(sd_model)), traits=read_traits_of(sd_model))
+    if info is None:
+        return None
+    facts = hosts.current().read_model(sd_model)
+    return replace(_checkpoint(info, facts.believed), traits=facts.traits)
 
 
 def chosen() -> str:

@@ -92,3 +92,20 @@ def write_refiner(p: Any, plan: Plan) -> None:
     written = p.extra_generation_params
     written[REFINER + FIELD_BY_NAME["zero_terminal_snr"].infotext] = str(plan.zero_terminal_snr)
     written[REFINER + FIELD_BY_NAME["v_prediction"].infotext] = str(plan.prediction == "v")
+
+
+def correct_host_infotext(p: Any, plan: Plan, rescaled: bool) -> None:
+    """Take back what the infotext says and the sampling did not do: the host's own words, and a rescale of nothing."""
+    if not rescaled:
+        nothing_rescaled(p)
+    if plan.own_schedule:
+        p.extra_generation_params.pop("Noise Schedule", None)
+    if plan.zero_terminal_snr:
+        # The zero-SNR schedule is rebuilt in float64, so the host's downcast does not apply to it.
+        p.extra_generation_params.pop("Downcast alphas_cumprod", None)
+    if plan.spacing != "host" and not getattr(p, "is_hr_pass", False):
+        p.extra_generation_params["Schedule type"] = None
+    elif plan.spacing != "host":
+        # Where the host reads none it takes the first pass's, if that one kept what was picked.
+        kept = p.extra_generation_params.get("Schedule type", p.scheduler)
+        p.extra_generation_params["Hires schedule type"] = None if kept in (None, "Automatic") else "Automatic"

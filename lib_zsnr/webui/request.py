@@ -11,17 +11,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modules import sd_models, sd_samplers, shared
+from modules import sd_models, shared
 
 from lib_zsnr.plan import plan as planning
 from lib_zsnr.plan.effective import effective, policy_decides, settings_for_other_model
 from lib_zsnr.plan.facts import Sampler
 from lib_zsnr.sentences import printable
 from lib_zsnr.settings import FOLLOWED, TITLE, Settings, SettingsError, parse
-from lib_zsnr.webui import checkpoints, errors, first_model, infotext, reached
-from lib_zsnr.webui.hosts.a1111 import model, other_rescale, sampler_facts
+from lib_zsnr.webui import checkpoints, errors, first_model, hosts, infotext, reached
 from lib_zsnr.webui.page import prompt_tag, settings_page, xyz
-from lib_zsnr.webui.sampling import attach, strength
+from lib_zsnr.webui.sampling import attach, guard, sampler_facts, strength
 
 log = logging.getLogger("zero_terminal_snr")
 
@@ -51,7 +50,7 @@ def _describe(p: Any, args: Sequence[Any]) -> None:
     settings = settings_of(p, args, loaded)
     if settings.enabled and loaded is not None:
         # One to look at: the request's own is often made after this.
-        sampler = sd_samplers.create_sampler(p.sampler_name, loaded)
+        sampler = hosts.current().sampler_to_look_at(p.sampler_name, loaded)
         plan, _ = _planned(p, settings, loaded, sampler)
         reached.expect(p, plan.active)
 
@@ -59,15 +58,15 @@ def _describe(p: Any, args: Sequence[Any]) -> None:
 def attach_to_sampler(p: Any, args: Sequence[Any]) -> None:
     """Attach the request's plan to the sampler that is about to run, or make it refuse."""
     try:
-        attach.detach(p.sampler)
+        guard.detach(p.sampler)
         if asked_for(p, args):
             _attach(p, args)
     except SettingsError as error:
-        attach.refuse(p.sampler, str(error))
+        guard.refuse(p.sampler, str(error))
     except Exception as error:
         log.exception("[%s] The extension could not be put to work.", TITLE)
         if asked_for(p, args):
-            attach.refuse(p.sampler, errors.fault(error), status=500)
+            guard.refuse(p.sampler, errors.fault(error), status=500)
 
 
 def _attach(p: Any, args: Sequence[Any]) -> None:
@@ -108,15 +107,15 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
     first = first_model.of_another(p, sd_model)
     if first is None:
         return settings.with_preset(saved)
-    settings, facts = settings.with_preset(first.saved), model.read_model(sd_model)
+    settings, facts = settings.with_preset(first.saved), hosts.current().read_model(sd_model)
     own = settings_for_other_model(settings, first.done, first.model, facts)
     return own.with_preset({name: value for name, value in saved.items() if name in FOLLOWED})
 
 
 def _planned(p: Any, settings: Settings, sd_model: Any, sampler: Any) -> tuple[planning.Plan, first_model.FirstModel]:
     """The plan of one call of the sampler object, put down in the infotext. Raises SettingsError."""
-    facts, asked = model.read_model(sd_model), _sampler(p, sampler)
-    plan = planning.make_plan(settings, facts, asked, model.host_option_is_on())
+    facts, asked = hosts.current().read_model(sd_model), _sampler(p, sampler)
+    plan = planning.make_plan(settings, facts, asked, hosts.current().rescales_every_schedule())
     saved = checkpoints.preset_of(checkpoints.of_model(sd_model))
     done = effective(settings, plan, facts, asked, saved)
     decides = policy_decides(settings, plan, asked)
@@ -127,7 +126,7 @@ def _planned(p: Any, settings: Settings, sd_model: Any, sampler: Any) -> tuple[p
 def _refiner_plan(p: Any, settings: Settings, first: first_model.FirstModel, sd_model: Any) -> planning.Plan:
     """The plan of a model that takes over inside the sampler call, so that what is raised here ends the request."""
     try:
-        facts = model.read_model(sd_model)
+        facts = hosts.current().read_model(sd_model)
         wanted = settings_for_other_model(settings, first.done, first.model, facts)
         plan = planning.make_plan(wanted, facts, _sampler(p, p.sampler))
         infotext.write_refiner(p, plan)
@@ -142,7 +141,7 @@ def _refiner_plan(p: Any, settings: Settings, first: first_model.FirstModel, sd_
 def _sampler(p: Any, sampler: Any) -> Sampler:
     scheduler = (getattr(p, "hr_scheduler", None) if p.is_hr_pass else None) or p.scheduler or "Automatic"
     steps = (p.hr_second_pass_steps if p.is_hr_pass else 0) or p.steps
-    below, other = strength.request_begins_below(p), other_rescale.at_work(p)
+    below, other = strength.request_begins_below(p), hosts.current().rescaled_by(p)
     return sampler_facts.read(sampler, scheduler, steps, below, other)
 
 

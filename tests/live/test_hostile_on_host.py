@@ -39,7 +39,7 @@ class Breaker(scripts.Script):
         return scripts.AlwaysVisible
 
     def process(self, p, *args):
-        from lib_zsnr.webui import model
+        from lib_zsnr.webui.hosts.a1111 import model
 
         Breaker.found = Breaker.found or model.read_model
         model.read_model = fail if "break" in p.prompt else Breaker.found

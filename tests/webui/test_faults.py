@@ -60,7 +60,7 @@ def test_a_fault_means_no_picture(driver, monkeypatch, place, zsnr):
     with monkeypatch.context() as moment:
         moment.setattr(place, fail)
         if place.endswith("planned_alphas_cumprod"):
-            moment.setattr("lib_zsnr.webui.sampling.attach.planned_alphas_cumprod", fail)
+            moment.setattr("lib_zsnr.webui.hosts.a1111.installing.planned_alphas_cumprod", fail)
         failed = ask(**request)
     assert (failed.status, failed.images) == (500, [])
     assert "UnexpectedError: broken by the test" in failed.error

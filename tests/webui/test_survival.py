@@ -73,18 +73,20 @@ def test_one_sampler_object_attached_twice_and_detached(driver, sampler: str):
     from lib_zsnr.plan.facts import Sampler
     from lib_zsnr.plan.plan import make_plan
     from lib_zsnr.settings import Settings
-    from lib_zsnr.webui.hosts.a1111 import model
-    from lib_zsnr.webui.sampling import attach
+    from lib_zsnr.webui import hosts
+    from lib_zsnr.webui.sampling import attach, guard
 
     plain(driver, sampler)
     ours = sd_samplers.create_sampler(sampler, shared.sd_model)
     fresh = {name: vars(ours).get(name) for name in ("sample", "sample_img2img", "func", "get_sigmas", "model_wrap")}
-    plan = make_plan(Settings(enabled=True), model.read_model(shared.sd_model), Sampler(sampler, "k-diffusion"))
+    plan = make_plan(
+        Settings(enabled=True), hosts.current().read_model(shared.sd_model), Sampler(sampler, "k-diffusion")
+    )
     for _ in range(2):
         attach.attach(ours, plan, lambda _: plan)
-    attach.refuse(ours, "no")
-    attach.detach(ours)
-    attach.detach(ours)
+    guard.refuse(ours, "no")
+    guard.detach(ours)
+    guard.detach(ours)
     assert {name: vars(ours).get(name) for name in fresh} == fresh
 
 
@@ -199,10 +201,10 @@ class BareSampler:
 def test_an_attachment_is_good_for_one_call(driver):
     """Called again, the sampler is the host's own."""
     from lib_zsnr.webui.errors import ZeroTerminalSNRError
-    from lib_zsnr.webui.sampling import attach
+    from lib_zsnr.webui.sampling import guard
 
     sampler = BareSampler()
-    attach.refuse(sampler, "not like this")
+    guard.refuse(sampler, "not like this")
     with pytest.raises(ZeroTerminalSNRError, match="not like this"):
         sampler.sample(None)
     assert (sampler.sample(None), sampler.sample_img2img(None)) == ("sampled", "sampled from a picture")
@@ -211,22 +213,22 @@ def test_an_attachment_is_good_for_one_call(driver):
 
 def test_a_spent_attachment_under_a_wrapper_that_stays_passes_straight_through(driver):
     from lib_zsnr.webui.errors import ZeroTerminalSNRError
-    from lib_zsnr.webui.sampling import attach
+    from lib_zsnr.webui.sampling import guard
 
     sampler = BareSampler()
-    attach.refuse(sampler, "not like this")
+    guard.refuse(sampler, "not like this")
     ours = sampler.sample
     sampler.sample = lambda p: f"wrapped, {ours(p)}"
     with pytest.raises(ZeroTerminalSNRError):
         sampler.sample(None)
     assert sampler.sample(None) == "wrapped, sampled"
-    attach.refuse(sampler, "nor like this")
-    attach.detach(sampler)
+    guard.refuse(sampler, "nor like this")
+    guard.detach(sampler)
     assert sampler.sample(None) == "wrapped, sampled"
-    attach.refuse(sampler, "first")
+    guard.refuse(sampler, "first")
     again = sampler.sample
     sampler.sample = lambda p: f"wrapped, {again(p)}"
-    attach.refuse(sampler, "second")
+    guard.refuse(sampler, "second")
     with pytest.raises(ZeroTerminalSNRError, match="second"):
         sampler.sample(None)
     assert sampler.sample(None) == "wrapped, wrapped, sampled"

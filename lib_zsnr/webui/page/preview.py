@@ -11,21 +11,15 @@ from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any, Callable
 
-import torch
-from k_diffusion.sampling import get_sigmas_karras
-from modules import sd_models, sd_samplers, sd_samplers_common, sd_samplers_timesteps_impl, sd_schedulers
-from torch import Tensor
+from modules import sd_models, sd_samplers, sd_samplers_common, sd_schedulers
 
-from lib_zsnr.core.schedule import sigmas_from_alphas_cumprod
-from lib_zsnr.core.spacing import interpolate_log, timesteps_from_sigmas, trailing_tail
 from lib_zsnr.plan.plan import Plan, flow_refusal, make_plan
 from lib_zsnr.sentences import quoted, sentence
 from lib_zsnr.settings import TITLE, Settings, SettingsError
-from lib_zsnr.webui.hosts.a1111 import sampler_facts
-from lib_zsnr.webui.hosts.a1111.model import host_option_is_on, read_model
+from lib_zsnr.webui import hosts
 from lib_zsnr.webui.page.levels import described, nothing
 from lib_zsnr.webui.page.preview_request import PreviewRequest
-from lib_zsnr.webui.sampling import attach, k_family
+from lib_zsnr.webui.sampling import attach, k_family, sampler_facts, timesteps_family
 from lib_zsnr.webui.sampling.strength import begins_below, leaves_all
 
 # Image-to-image at low strength counts in more steps than it makes. The host's schedule types take up to 0.07 ms for
@@ -56,18 +50,18 @@ def plan_for(settings: Settings, asked: PreviewRequest) -> tuple[Plan, Any]:
 
 
 def _plan_for(sd_model: Any, settings: Settings, asked: PreviewRequest) -> tuple[Plan, Any]:
-    facts = read_model(sd_model)
+    facts = hosts.current().read_model(sd_model)
     if facts.is_flow:
         raise PreviewUnavailableError(flow_refusal(facts))
     config = _one_of("sampler", asked.sampler_name, {config.name: config for config in sd_samplers.all_samplers})
     # The label, which is what a request ends up with; the host takes the short name as well.
     schedule_type = _one_of("schedule type", asked.schedule_type, sd_schedulers.schedulers_map).label
     try:
-        sampler = sd_samplers.create_sampler(config.name, sd_model)
+        sampler = hosts.current().sampler_to_look_at(config.name, sd_model)
     except Exception as error:  # as in sampling: the host refuses some samplers for some models
         raise SettingsError(f"{TITLE}: the WebUI cannot make the sampler {config.name} ({quoted(error)}).") from error
     looked_at = sampler_facts.read(sampler, schedule_type, asked.steps, _begins_below(asked))
-    return make_plan(settings, facts, looked_at, host_option_is_on()), sampler
+    return make_plan(settings, facts, looked_at, hosts.current().rescales_every_schedule()), sampler
 
 
 def _begins_below(asked: PreviewRequest) -> bool:
@@ -145,47 +139,8 @@ def _visited(sampler: Any, p: SimpleNamespace, plan: Plan | None) -> dict[str, A
         steps, t_enc = sd_samplers_common.setup_img2img_steps(p)
     if steps == 0 or (plan is not None and p.is_img2img and leaves_all(p, steps, plan)):
         return nothing(sentence("makes no step: the picture stays as it is"))
-    if sampler_facts.family_of(sampler) == "timesteps":
-        timesteps = _timesteps(sampler, p, plan, steps, t_enc)
-        return described(timesteps, sigmas_from_alphas_cumprod(_at(sampler.model_wrap_cfg.alphas, timesteps)))
+    if hosts.current().family_of(sampler) == "timesteps":
+        return described(*timesteps_family.visited(sampler, p, plan, steps, t_enc))
     if steps > (_MOST_BY_THE_HOST if plan is None or plan.spacing == "host" else _MOST_BY_OURS):
         return nothing(sentence("is not shown for so many steps"))
-    sigmas = sampler.get_sigmas(p, steps)
-    sigmas = _own_levels(sampler, plan, sigmas if t_enc is None else sigmas[steps - t_enc - 1 :])
-    inner = sampler.model_wrap
-    if sampler_facts.family_of(sampler) == "lcm":  # its table holds 50 of the levels, and only it knows which
-        return described(inner.sigma_to_t(sigmas.to(inner.sigmas), quantize=False), sigmas)
-    return described(timesteps_from_sigmas(inner.sigmas, sigmas), sigmas)
-
-
-def _own_levels(sampler: Any, plan: Plan | None, sigmas: Tensor) -> Tensor:
-    """The levels without the last 0, of samplers that make others of the given ones too."""
-    table, traits = sampler.model_wrap.sigmas, sampler_facts.traits(sampler)
-    if traits.own_levels:
-        # Where they go in between is their own affair, and not known before they run.
-        lowest = table[0] if plan is not None and plan.active else sigmas[-2]
-        return torch.stack([sigmas[0].to(table), lowest.to(table)])
-    again, times = k_family.restart_counts(len(sigmas) - 1)
-    if not traits.restarts or not times:
-        return sigmas[:-1]
-    if plan is not None and plan.spacing != "host":
-        return k_family.restart_levels(plan, table, sigmas)
-    main = len(sigmas) - 1 - again * times
-    return get_sigmas_karras(main, sigmas[-2].item(), sigmas[0].item())[:-1]
-
-
-def _timesteps(sampler: Any, p: SimpleNamespace, plan: Plan | None, steps: int, t_enc: int | None) -> Tensor:
-    """The timesteps that the loop denoises at, from the highest down."""
-    if plan is not None and plan.trailing and t_enc is not None:
-        return trailing_tail(steps, t_enc + 1, len(sampler.model_wrap_cfg.alphas)).to(torch.float32)
-    listed = sampler.get_timesteps(p, steps).to(torch.float32)
-    listed = listed if t_enc is None else listed[:t_enc]
-    if sampler.func is sd_samplers_timesteps_impl.unipc and len(listed):
-        # It makes a grid of its own, evenly from the highest of the list down to 0.
-        return listed[-1] * (1 - torch.arange(len(listed)) / len(listed))
-    # The loops take the first entry only as the last step's target.
-    return listed.flip(0)[:-1]
-
-
-def _at(alphas_cumprod: Tensor, timesteps: Tensor) -> Tensor:
-    return interpolate_log(alphas_cumprod.to(torch.float32).cpu(), timesteps.cpu())
+    return described(*k_family.visited(sampler, p, plan, steps, t_enc))

@@ -11,10 +11,19 @@ import torch
 from modules import shared
 from torch import Tensor
 
-from lib_zsnr.core.spacing import bridge_top, bridged_sigmas, trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.spacing import (
+    bridge_top,
+    bridged_sigmas,
+    karras_ramp,
+    timesteps_from_sigmas,
+    trailing_sigmas,
+    trailing_timesteps,
+)
 from lib_zsnr.core.terminal import euler_steps, first_order_start, later
 from lib_zsnr.plan.plan import Plan
+from lib_zsnr.webui import hosts
 from lib_zsnr.webui.overrides import override_method, override_value
+from lib_zsnr.webui.sampling import sampler_facts
 
 
 def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
@@ -124,3 +133,32 @@ def _down_to_the_models_own_end(func: Callable[..., Tensor], sigma_min: Tensor) 
         return func(*args, **{**kwargs, "sigma_min": sigma_min.item()})
 
     return sample
+
+
+def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | None) -> tuple[Tensor, Tensor]:
+    """The sigmas `[n]` at which the sampler object would denoise, from the highest down, and their timesteps first.
+
+    plan: the one that is on the sampler, None for the host by itself. t_enc: the host's count in image-to-image.
+    """
+    sigmas = sampler.get_sigmas(p, steps)
+    sigmas = _visited_sigmas(sampler, plan, sigmas if t_enc is None else sigmas[steps - t_enc - 1 :])
+    table = sampler.model_wrap.sigmas
+    if hosts.current().family_of(sampler) == "lcm":  # its table holds 50 of the levels, and only it knows which
+        return sampler.model_wrap.sigma_to_t(sigmas.to(table), quantize=False), sigmas
+    return timesteps_from_sigmas(table, sigmas), sigmas
+
+
+def _visited_sigmas(sampler: Any, plan: Plan | None, sigmas: Tensor) -> Tensor:
+    """The levels without the last 0, of samplers that make others of the given ones too."""
+    table, traits = sampler.model_wrap.sigmas, sampler_facts.traits(sampler)
+    if traits.own_levels:
+        # Where they go in between is decided as they run, so only the two ends can be shown.
+        lowest = table[0] if plan is not None and plan.active else sigmas[-2]
+        return torch.stack([sigmas[0].to(table), lowest.to(table)])
+    again, times = restart_counts(len(sigmas) - 1)
+    if not traits.restarts or not times:
+        return sigmas[:-1]
+    if plan is not None and plan.spacing != "host":
+        return restart_levels(plan, table, sigmas)
+    main = len(sigmas) - 1 - again * times
+    return karras_ramp(sigmas[0].item(), sigmas[-2].item(), main).to(sigmas)  # which the host's Restart goes down on

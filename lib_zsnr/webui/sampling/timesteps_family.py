@@ -16,8 +16,8 @@ from lib_zsnr.core.schedule import sigmas_from_alphas_cumprod
 from lib_zsnr.core.spacing import interpolate_log, trailing_tail, trailing_timesteps
 from lib_zsnr.core.terminal import later, steps_above
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.webui.hosts.a1111 import unipc
-from lib_zsnr.webui.hosts.a1111.combine import Combine
+from lib_zsnr.webui import hosts
+from lib_zsnr.webui.hosts.protocol import Guidance
 from lib_zsnr.webui.overrides import override_method, override_value
 
 
@@ -32,29 +32,34 @@ class Img2Img:
 
 
 def install(
-    undo: ExitStack, sampler: Any, plan: Plan, alphas_cumprod: Tensor, img2img: Img2Img | None, combine: Combine | None
+    undo: ExitStack,
+    sampler: Any,
+    plan: Plan,
+    alphas_cumprod: Tensor,
+    img2img: Img2Img | None,
+    inpainting: Guidance | None,
 ) -> None:
-    """Put the plan's spacing and solver on one sampler object of this family whose model_wrap is ours already.
+    """Put the plan's spacing and solver on one sampler object of this family whose denoiser is ours already.
 
-    combine: given where the picture is inpainted.
+    inpainting: the guidance of the call, where the picture is inpainted.
     """
-    override_value(undo, sampler.model_wrap_cfg, "alphas", alphas_cumprod)
     if plan.trailing:
         override_method(undo, sampler, "get_timesteps", lambda _: functools.partial(_loop_timesteps, sampler))
     func = found = sampler.func
-    on_our_list = unipc.is_unipc(func) and (plan.trailing or plan.first_order_above is not None)
-    if on_our_list:
-        func = unipc.on_timesteps(func, alphas_cumprod)
+    grid = hosts.current().own_grid(func)
+    on_our_list = grid is not None and (plan.trailing or plan.first_order_above is not None)
+    if grid is not None and on_our_list:
+        func = grid.on_timesteps(func, alphas_cumprod)
     if plan.first_order_above is not None:
         func = _first_order_start(func, alphas_cumprod, plan.first_order_above)
-    if on_our_list and not plan.trailing:
-        func = unipc.on_its_own_grid(func, alphas_cumprod)
+    if grid is not None and on_our_list and not plan.trailing:
+        func = grid.spread_first(func, alphas_cumprod)
     if img2img is not None:
         func = _noised_here(func, plan, alphas_cumprod, img2img)
     if func is not found:
         override_value(undo, sampler, "func", func)
-    if combine is not None:
-        _step_from_what_the_unet_saw(undo, sampler.model_wrap_cfg, combine)
+    if inpainting is not None:
+        _step_from_what_the_unet_saw(undo, sampler.model_wrap_cfg, inpainting)
 
 
 def ascending(timesteps: Tensor) -> Tensor:
@@ -132,7 +137,7 @@ def _first_order_start(func: Callable[..., Tensor], alphas_cumprod: Tensor, abov
     return sample
 
 
-def _step_from_what_the_unet_saw(undo: ExitStack, cfg_denoiser: Any, combine: Combine) -> None:
+def _step_from_what_the_unet_saw(undo: ExitStack, cfg_denoiser: Any, guidance: Guidance) -> None:
     """Inpainting: the loop goes on from the blended x.
 
     The host blends the kept picture in before the UNet but steps from the x before that; out of zero SNR the first
@@ -142,11 +147,31 @@ def _step_from_what_the_unet_saw(undo: ExitStack, cfg_denoiser: Any, combine: Co
     def after(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             out = original(x, *args, **kwargs)
-            if combine.seen is not None:
-                x.copy_(combine.seen)
-                combine.seen = None
+            if guidance.seen is not None:
+                x.copy_(guidance.seen)
+                guidance.seen = None
             return out
 
         return forward
 
     override_method(undo, cfg_denoiser, "forward", after)
+
+
+def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | None) -> tuple[Tensor, Tensor]:
+    """The timesteps `[n]` at which the sampler object would denoise, from the highest down, and their sigmas.
+
+    plan: the one that is on the sampler, None for the host by itself. t_enc: the host's count in image-to-image.
+    """
+    alphas_cumprod = sampler.model_wrap_cfg.alphas.to(torch.float32).cpu()
+    timesteps = _visited_timesteps(sampler, p, plan, steps, t_enc)
+    return timesteps, sigmas_from_alphas_cumprod(interpolate_log(alphas_cumprod, timesteps.cpu()))
+
+
+def _visited_timesteps(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | None) -> Tensor:
+    if plan is not None and plan.trailing and t_enc is not None:
+        return trailing_tail(steps, t_enc + 1, len(sampler.model_wrap_cfg.alphas)).to(torch.float32)
+    listed: Tensor = sampler.get_timesteps(p, steps).to(torch.float32)
+    listed = listed if t_enc is None else listed[:t_enc]
+    grid = hosts.current().own_grid(sampler.func)
+    # The other loops take the first entry only as the last step's target.
+    return listed.flip(0)[:-1] if grid is None else grid.visited(listed)

@@ -14,7 +14,7 @@ from lib_zsnr.core.prediction import epsilon_from_v
 from lib_zsnr.core.schedule import sigmas_from_alphas_cumprod
 from lib_zsnr.core.spacing import interpolate_log
 from lib_zsnr.plan.facts import Family
-from lib_zsnr.webui.hosts.a1111.model import ModelProxy
+from lib_zsnr.webui.hosts.a1111.proxy import ModelProxy
 
 # UniPC's continuous time comes back from its arithmetic this close to the whole timestep that was meant.
 _WHOLE_TIMESTEP = 1e-2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable
+from typing import Any
 
 import torch
 from modules import shared
@@ -103,30 +103,3 @@ def _falls(alphas_cumprod: Tensor) -> bool:
 def _rebuilt_alphas_cumprod(sd_model: Any, length: int) -> Tensor:
     start = getattr(sd_model, "linear_start", schedule.LINEAR_START)
     return schedule.scaled_linear_alphas_cumprod(start, getattr(sd_model, "linear_end", schedule.LINEAR_END), length)
-
-
-class ModelProxy:
-    """The shared model with a schedule and a prediction type of its own; all else is the model's.
-
-    The shared model is never written to: other requests, a refiner switch and the next checkpoint read it.
-    """
-
-    _OWN = ("alphas_cumprod", "parameterization")
-
-    def __init__(self, sd_model: Any, alphas_cumprod: Tensor, parameterization: str) -> None:
-        vars(self).update(_model=sd_model, alphas_cumprod=alphas_cumprod, parameterization=parameterization)
-
-    def answering(self, apply_model: Callable[..., Tensor]) -> ModelProxy:
-        """The same with another `apply_model(x, timesteps, ...)`."""
-        proxy = ModelProxy(vars(self)["_model"], self.alphas_cumprod, self.parameterization)
-        vars(proxy)["apply_model"] = apply_model
-        return proxy
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(vars(self)["_model"], name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in self._OWN:
-            vars(self)[name] = value
-        else:
-            setattr(vars(self)["_model"], name, value)

@@ -6,22 +6,14 @@ import functools
 import inspect
 from typing import Any
 
-from modules import sd_samplers_lcm, sd_samplers_timesteps
-
-from lib_zsnr.plan.facts import Family, Sampler
+from lib_zsnr.plan.facts import Sampler
 from lib_zsnr.plan.samplers import UNKNOWN, UNKNOWN_WITH_OWN_LEVELS, SamplerTraits, traits_of
+from lib_zsnr.webui import hosts
 
 # Where the functions of the table are defined. A function of that name from elsewhere is another one.
 _HOMES = ("k_diffusion", "modules")
 # A function that takes none of them chooses its levels by itself.
 _LISTS = ("sigmas", "timesteps")
-
-
-def family_of(sampler: Any) -> Family:
-    """The family that a sampler object of the host belongs to."""
-    if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
-        return "timesteps"
-    return "lcm" if isinstance(sampler, sd_samplers_lcm.LCMSampler) else "k-diffusion"
 
 
 def traits(sampler: Any) -> SamplerTraits:
@@ -40,5 +32,5 @@ def traits(sampler: Any) -> SamplerTraits:
 
 def read(sampler: Any, schedule_type: str, steps: int, begins_below: bool, rescaled_by: str = "") -> Sampler:
     """The facts that a plan needs of a sampler object and of what is asked of it; the fields are those of `Sampler`."""
-    name, family = sampler.config.name, family_of(sampler)
+    name, family = sampler.config.name, hosts.current().family_of(sampler)
     return Sampler(name, family, schedule_type, steps, begins_below, rescaled_by, traits(sampler))

@@ -1,0 +1,45 @@
+"""AUTOMATIC1111's WebUI as a member of `hosts`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from modules import sd_samplers, sd_samplers_lcm, sd_samplers_timesteps
+
+from lib_zsnr.plan.facts import Family, Model
+from lib_zsnr.plan.plan import Plan
+from lib_zsnr.webui.hosts.a1111 import installing, model, other_rescale, unipc
+from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
+
+
+class A1111:
+    """`hosts.protocol.Host` for AUTOMATIC1111's WebUI 1.10."""
+
+    name = "AUTOMATIC1111's WebUI"
+
+    def read_model(self, sd_model: Any) -> Model:
+        return model.read_model(sd_model)
+
+    def rescales_every_schedule(self) -> bool:
+        return model.host_option_is_on()
+
+    def family_of(self, sampler: Any) -> Family:
+        if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
+            return "timesteps"
+        return "lcm" if isinstance(sampler, sd_samplers_lcm.LCMSampler) else "k-diffusion"
+
+    def sampler_to_look_at(self, name: str, sd_model: Any) -> Any:
+        return sd_samplers.create_sampler(name, sd_model)
+
+    def rescaled_by(self, p: Any) -> str:
+        return other_rescale.at_work(p)
+
+    def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
+        return unipc.UniPCGrid() if unipc.is_unipc(func) else None
+
+    def install(
+        self, undo: ExitStack, sampler: Any, plan: Plan, plan_for_refiner: PlanForModel, watch_x: bool
+    ) -> Installed:
+        family = self.family_of(sampler)
+        return installing.install(undo, sampler, family, plan, plan_for_refiner, watch_x)

@@ -1,0 +1,81 @@
+"""What the rest of the extension asks of a WebUI. Nothing else in it knows which WebUI it runs in."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Callable, Protocol
+
+from torch import Tensor
+
+from lib_zsnr.plan.facts import Family, Model
+from lib_zsnr.plan.plan import Plan
+
+PlanForModel = Callable[[Any], Plan]
+"""The plan for a model that takes over in the midst of a sampler call."""
+
+SamplingFunction = Callable[..., Tensor]
+
+
+class Guidance(Protocol):
+    """What became of the guidance during one sampler call.
+
+    rescaled: whether there was ever anything for CFG rescale to do. seen: the x `[B, C, H, W]` that the UNet saw in
+    the last call, one row for each image; None where there was none since it was last set to None.
+    """
+
+    rescaled: bool
+    seen: Tensor | None
+
+
+@dataclass(frozen=True)
+class Installed:
+    """alphas_cumprod: the schedule `[T]` that the call samples on, float32. guidance: None where it is not watched."""
+
+    alphas_cumprod: Tensor
+    guidance: Guidance | None
+
+
+class OwnGrid(Protocol):
+    """A sampling function that makes a grid of its own of the timesteps `[n]` (rising) that it is given."""
+
+    def on_timesteps(self, func: SamplingFunction, alphas_cumprod: Tensor) -> SamplingFunction:
+        """The function on the given timesteps themselves; the first of them is the last step's target."""
+
+    def spread_first(self, func: SamplingFunction, alphas_cumprod: Tensor) -> SamplingFunction:
+        """A function that takes timesteps, given those of the grid that would be made of its list."""
+
+    def visited(self, timesteps: Tensor) -> Tensor:
+        """The timesteps that it makes of its list when it is left alone, from the highest down."""
+
+
+class Host(Protocol):
+    """One WebUI. Nothing in here writes to what the WebUI's models share, or outlives the `undo` that it is given."""
+
+    name: str
+
+    def read_model(self, sd_model: Any) -> Model:
+        """The facts that a plan needs of a loaded model."""
+
+    def rescales_every_schedule(self) -> bool:
+        """Whether an option of the WebUI's own makes every model's schedule one of zero terminal SNR."""
+
+    def family_of(self, sampler: Any) -> Family:
+        """The family that a sampler object belongs to."""
+
+    def sampler_to_look_at(self, name: str, sd_model: Any) -> Any:
+        """A sampler object that is never run. May raise anything, as the WebUI itself does for some models."""
+
+    def rescaled_by(self, p: Any) -> str:
+        """The name of another extension that rescales the guidance of this request, "" where none does."""
+
+    def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
+        """How to reach a sampling function that makes a grid of its own; None for all others."""
+
+    def install(
+        self, undo: ExitStack, sampler: Any, plan: Plan, plan_for_refiner: PlanForModel, watch_x: bool
+    ) -> Installed:
+        """Have the sampler's denoiser and its guidance follow the plan until `undo` is closed.
+
+        watch_x: also where nothing is rescaled, note the x that the UNet sees.
+        """
