@@ -12,15 +12,16 @@ from torch import Tensor
 from evidence.exact_model import ExactModel
 from evidence.loops import dpm_fast, dpmpp_sde, plms, restart, restart_counts, sde
 from lib_zsnr.core.schedule import (
+    interpolate_log,
     rescale_zero_terminal_snr,
     scaled_linear_alphas_cumprod,
     sigmas_from_alphas_cumprod,
 )
-from lib_zsnr.core.spacing import bridge_top, bridged_sigmas, interpolate_log, trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.spacing import TRAILING, Bridge, Spacing
 from lib_zsnr.core.terminal import first_order_start
 from lib_zsnr.plan.facts import Sampler as SamplerFacts
 from lib_zsnr.plan.samplers import SamplerTraits, traits_of
-from lib_zsnr.plan.spacing import Spacing, choose_spacing
+from lib_zsnr.plan.spacing import choose_spacing
 from lib_zsnr.settings import Settings
 
 Way = Literal["host default", "host option", "ours"]
@@ -109,12 +110,11 @@ def noise_levels(sampler: Sampler, way: Way, steps: int) -> Tensor:
     if sampler.name == "Restart":
         again, times = restart_counts(steps)
         asked -= again * times
-    spacing = our_spacing(sampler, steps) if way == "ours" else "host"
-    if spacing == "bridge":
-        # It ends high enough for the samplers that drop the last level but one.
-        return bridged_sigmas(table, asked - int(sampler.discards), sampler.traits.bridge_top_per_step)
-    if spacing == "trailing":
-        levels = trailing_sigmas(table, asked)
+    spacing = _chosen_spacing(sampler, steps) if way == "ours" else None
+    if spacing is not None and not spacing.may_discard:
+        return spacing.sigmas(table, asked - int(sampler.discards))
+    if spacing is not None:
+        levels = spacing.sigmas(table, asked)
     elif sampler.spacing in _RAMPS:
         levels = _RAMPS[sampler.spacing](asked, table[0].item(), table[-1].item())
     else:
@@ -122,14 +122,19 @@ def noise_levels(sampler: Sampler, way: Way, steps: int) -> Tensor:
         levels = torch.cat([interpolate_log(table, visited), table.new_zeros(1)])
     if way == "ours" and sampler.traits.own_levels and steps > 2:
         # Only its ends count, and where its first step, which is not its own, lands.
-        levels[1] = bridge_top(steps, sampler.traits.bridge_top_per_step)
+        levels[1] = Bridge(sampler.traits.landing_sigma_per_step).landing_sigma(steps)
     return torch.cat([levels[:-2], levels[-1:]]) if sampler.discards else levels
 
 
-def our_spacing(sampler: Sampler, steps: int) -> Spacing:
-    """What the extension's plan chooses for the sampler over the zero-SNR range."""
+def our_spacing(sampler: Sampler, steps: int) -> str:
+    """The name of what the extension's plan chooses for the sampler over the zero-SNR range."""
+    spacing = _chosen_spacing(sampler, steps)
+    return "host" if spacing is None else spacing.name
+
+
+def _chosen_spacing(sampler: Sampler, steps: int) -> Spacing | None:
     facts = SamplerFacts(sampler.name, "k-diffusion", steps=steps, traits=sampler.traits)
-    return choose_spacing(Settings(enabled=True), facts, zero=True, warnings=[])
+    return choose_spacing(Settings(enabled=True), facts, zero=True).value
 
 
 def sample(sampler: Sampler, way: Way, steps: int, model: ExactModel, noise: Tensor) -> Run:
@@ -159,7 +164,7 @@ def _leading(steps: int) -> Tensor:
 
 
 def _trailing_to_zero(steps: int) -> Tensor:
-    return torch.cat([trailing_timesteps(steps), torch.zeros(1, dtype=torch.int64)])
+    return torch.cat([TRAILING.timesteps(steps), torch.zeros(1, dtype=torch.int64)])
 
 
 def _options(sampler: Sampler, way: Way, steps: int, sigmas: Tensor) -> dict[str, Any]:

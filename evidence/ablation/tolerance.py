@@ -19,8 +19,7 @@ from evidence.ablation.held_out import brightness
 from evidence.pair import sample
 from evidence.pair.sample import ZERO_SNR_SIGMAS, Model, Options, SamplerName
 from lib_zsnr.core.prediction import epsilon_from_v
-from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
-from lib_zsnr.core.spacing import interpolate_log
+from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS, interpolate_log
 
 ERRORS = (0.0, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 WAYS: tuple[tuple[SamplerName, int], ...] = (

@@ -17,11 +17,12 @@ from evidence.pair import text, unet
 from evidence.pair.autoencoder import Autoencoder
 from lib_zsnr.core.guidance import Space, rescale_cfg
 from lib_zsnr.core.schedule import (
+    interpolate_log,
     rescale_zero_terminal_snr,
     scaled_linear_alphas_cumprod,
     sigmas_from_alphas_cumprod,
 )
-from lib_zsnr.core.spacing import bridged_sigmas, interpolate_log, trailing_sigmas, trailing_timesteps
+from lib_zsnr.core.spacing import TRAILING, Bridge
 
 SamplerName = Literal["DDIM", "Euler", "DPM++ 2M"]
 Spacing = Literal["leading", "linspace", "trailing", "karras", "exponential", "beta", "bridge"]
@@ -99,10 +100,10 @@ def levels(options: Options, steps: int) -> Tensor:
         return table[visited.flip(0)]
     if spacing == "trailing":
         if options.sampler == "DDIM":
-            return table[torch.cat([trailing_timesteps(steps), torch.zeros(1, dtype=torch.int64)])]
-        return trailing_sigmas(table, steps)
+            return table[torch.cat([TRAILING.timesteps(steps), torch.zeros(1, dtype=torch.int64)])]
+        return TRAILING.sigmas(table, steps)
     if spacing == "bridge":
-        return bridged_sigmas(table, steps)
+        return Bridge().sigmas(table, steps)
     if spacing == "linspace":
         return torch.cat([interpolate_log(table, torch.linspace(len(table) - 1, 0, steps)), table.new_zeros(1)])
     if spacing == "beta":

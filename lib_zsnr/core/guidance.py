@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Callable, Literal, Union, get_args
 
 import torch
 from torch import Tensor
@@ -10,9 +11,34 @@ from torch import Tensor
 Space = Literal["v", "epsilon", "x0"]
 SPACES: tuple[Space, ...] = get_args(Space)
 
-# A guided prediction with less than this fraction of the conditional one's spread has no spread of its own that
+# A guided prediction with less than this fraction of the conditional one's standard deviation has none of its own that
 # could be scaled (all-equal pixels, or rounding alone): it is left as it is.
-_SMALLEST_SPREAD = 1e-6
+_SMALLEST_DEVIATION = 1e-6
+
+
+def _scaled_to_v(x: Tensor, sigma: Tensor) -> Tensor:
+    return x / (sigma**2 + 1)
+
+
+def _as_it_is(x: Tensor, sigma: Tensor) -> Tensor:
+    return x
+
+
+def _nothing(x: Tensor, level: Tensor) -> None:
+    return None
+
+
+# Every prediction is another one shifted by a multiple of x, the anchor, and scaled; scaling plays no part in a ratio
+# of standard deviations. So all that a space says is the anchor: where its zero lies among the outputs in question.
+Anchor = Callable[[Tensor, Tensor], Union[Tensor, None]]
+_OF_DENOISED: Mapping[Space, Anchor] = {"v": _scaled_to_v, "epsilon": _as_it_is, "x0": _nothing}
+"""By x = x0 + sigma epsilon and sigma, both broadcast: for denoised outputs (k-diffusion's)."""
+_OF_EPSILON: Mapping[Space, Anchor] = {
+    "v": lambda x, noise: noise * x,
+    "epsilon": _nothing,
+    "x0": lambda x, noise: x / noise,
+}
+"""By x = sqrt(alphas_cumprod) x0 + noise epsilon and noise = sqrt(1 - alphas_cumprod): for epsilon outputs (DDIM's)."""
 
 
 def rescale_cfg(
@@ -25,33 +51,43 @@ def rescale_cfg(
 ) -> Tensor:
     """Rescale a guided denoised prediction of the k-diffusion kind (x = x0 + sigma epsilon).
 
-    x, denoised_cond, denoised_cfg: `[B, C, H, W]`; sigma: `[B]`; phi: 0 (as it was) to 1 (the spread of the
-    conditional prediction); space: the prediction space in which the spreads are compared. The paper rescales the
-    output of a v model, so "v" is the default.
-    Returns the rescaled denoised prediction `[B, C, H, W]`; no input is changed. The spread is the standard
-    deviation of each image over all its values, in float32.
+    x, denoised_cond, denoised_cfg: `[B, C, H, W]`; sigma: `[B]`; phi: 0 (as it was) to 1 (the standard deviation of the
+    conditional prediction); space: the prediction space in which standard deviations are compared. The paper rescales
+    the output of a v model, so "v" is the default.
+    Returns the rescaled denoised prediction `[B, C, H, W]`; no input is changed. The standard deviation is each
+    image's over all its values, in float32.
     Raises ValueError for a phi outside 0..1 or an unknown space.
     """
     if phi == 0:
         return denoised_cfg.clone()
+    _check_space(space)
     level = sigma.to(torch.float32).reshape(-1, *[1] * (x.ndim - 1))
-    if space == "v":
-        anchor = x.to(torch.float32) / (level**2 + 1)
-    elif space == "epsilon":
-        anchor = x.to(torch.float32)
-    elif space == "x0":
-        return rescale_about(None, denoised_cond, denoised_cfg, phi)
-    else:
-        msg = f"space is {space!r}; allowed are {', '.join(SPACES)}"
-        raise ValueError(msg)
+    anchor = _OF_DENOISED[space](x.to(torch.float32), level)
     return rescale_about(anchor, denoised_cond, denoised_cfg, phi)
 
 
-def rescale_about(anchor: Tensor | None, cond: Tensor, cfg: Tensor, phi: float) -> Tensor:
-    """Bring the spread of `cfg - anchor` towards that of `cond - anchor`, keeping the anchor where it is.
+def rescale_cfg_of_epsilon(
+    x: Tensor, alphas_cumprod: Tensor, cond: Tensor, cfg: Tensor, phi: float, space: Space = "v"
+) -> Tensor:
+    """The same where the outputs are epsilon and x = sqrt(alphas_cumprod) x0 + sqrt(1 - alphas_cumprod) epsilon.
 
-    Every prediction space is the denoised prediction shifted by a multiple of x (the anchor) and scaled, so the
-    paper's formula in that space is one linear interpolation from the anchor. None stands for an anchor of 0.
+    x, cond, cfg: `[B, C, H, W]`; alphas_cumprod: `[B, 1, 1, 1]`. Raises ValueError as `rescale_cfg`.
+    """
+    _check_space(space)
+    anchor = _OF_EPSILON[space](x, torch.sqrt(torch.ones_like(alphas_cumprod) - alphas_cumprod))
+    return rescale_about(None if anchor is None else anchor.to(torch.float32), cond, cfg, phi)
+
+
+def _check_space(space: str) -> None:
+    if space not in SPACES:
+        msg = f"space is {space!r}; allowed are {', '.join(SPACES)}"
+        raise ValueError(msg)
+
+
+def rescale_about(anchor: Tensor | None, cond: Tensor, cfg: Tensor, phi: float) -> Tensor:
+    """Bring the standard deviation of `cfg - anchor` towards that of `cond - anchor`, keeping the anchor where it is.
+
+    The paper's formula in a prediction space is this, with that space's anchor. None stands for an anchor of 0.
     All tensors `[B, ...]`. Returns `anchor + r (cfg - anchor)` in the dtype of cfg, with
     `r = phi std(cond - anchor) / std(cfg - anchor) + 1 - phi` for each image.
     """
@@ -61,10 +97,10 @@ def rescale_about(anchor: Tensor | None, cond: Tensor, cfg: Tensor, phi: float) 
     cond32, cfg32 = cond.to(torch.float32), cfg.to(torch.float32)
     if anchor is not None:
         cond32, cfg32 = cond32 - anchor, cfg32 - anchor
-    wanted, found = _spread(cond32), _spread(cfg32)
-    flat = torch.le(found, wanted * _SMALLEST_SPREAD)
-    one = torch.ones_like(found)
-    ratio = torch.where(flat, one, wanted / torch.where(flat, one, found))
+    of_cond, of_cfg = _deviation(cond32), _deviation(cfg32)
+    flat = torch.le(of_cfg, of_cond * _SMALLEST_DEVIATION)
+    one = torch.ones_like(of_cfg)
+    ratio = torch.where(flat, one, of_cond / torch.where(flat, one, of_cfg))
     factor = phi * ratio + (1 - phi)
     rescaled = cfg32.mul(factor)
     if anchor is not None:
@@ -72,11 +108,11 @@ def rescale_about(anchor: Tensor | None, cond: Tensor, cfg: Tensor, phi: float) 
     return rescaled.to(cfg.dtype)
 
 
-def _spread(values: Tensor) -> Tensor:
+def _deviation(values: Tensor) -> Tensor:
     """The root of the summed squares of each image's centred values, `[B, 1, ...]`.
 
     A standard deviation but for a factor that cancels in the ratio; three times faster than torch.std on a CPU.
     """
     flat = values.flatten(1)
-    spread = torch.linalg.vector_norm(flat - flat.mean(dim=1, keepdim=True), dim=1)
-    return spread.reshape(-1, *[1] * (values.ndim - 1))
+    deviation = torch.linalg.vector_norm(flat - flat.mean(dim=1, keepdim=True), dim=1)
+    return deviation.reshape(-1, *[1] * (values.ndim - 1))

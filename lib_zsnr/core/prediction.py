@@ -1,11 +1,11 @@
-"""What a model predicts: epsilon, v or x0, and the way from one to the other at one noise level.
+"""What a model predicts: epsilon, v or x0, and the ways from one to the other that sampling takes.
 
 All functions take x_t = sqrt(alphas_cumprod) x0 + sqrt(1 - alphas_cumprod) epsilon, with alphas_cumprod a tensor
 that broadcasts against x_t (`[B, 1, 1, 1]` for a batch of latents `[B, C, H, W]`) or a number, and leave their
 inputs alone. Half precision is computed in float32 and given back in the latents' own type.
 v = sqrt(alphas_cumprod) epsilon - sqrt(1 - alphas_cumprod) x0 (Salimans and Ho 2022, Lin et al. 2023 section 3.2).
-The ways between v and x0, and from v to epsilon, stay well-conditioned down to zero SNR. Out of epsilon there is no
-such way: x0 and v are divided by sqrt(alphas_cumprod) there, 4519-fold at the rescaled end.
+The way from v to epsilon stays well-conditioned down to zero SNR. Out of epsilon there is no such way: x0 is divided by
+sqrt(alphas_cumprod) there, 4519-fold at the rescaled end.
 """
 
 from __future__ import annotations
@@ -40,43 +40,13 @@ def add_noise(x0: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
     return _mix(signal, x0, noise, epsilon)
 
 
-def v_from_x0_and_epsilon(x0: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
-    """The training target of a v model."""
-    signal, noise = _roots(alphas_cumprod, x0)
-    return _mix(signal, epsilon, -noise, x0)
-
-
 def epsilon_from_v(x_t: Tensor, v: Tensor, alphas_cumprod: Level) -> Tensor:
     """The noise that a v prediction implies."""
     signal, noise = _roots(alphas_cumprod, x_t)
     return _mix(signal, v, noise, x_t)
 
 
-def x0_from_v(x_t: Tensor, v: Tensor, alphas_cumprod: Level) -> Tensor:
-    """The clean picture that a v prediction implies; at zero SNR this is -v."""
-    signal, noise = _roots(alphas_cumprod, x_t)
-    return _mix(signal, x_t, -noise, v)
-
-
-def v_from_epsilon(x_t: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
-    """The v that an epsilon prediction implies; divides by sqrt(alphas_cumprod)."""
-    signal, noise = _roots(alphas_cumprod, x_t)
-    return _mix(torch.ones_like(noise), epsilon, -noise, x_t, signal)
-
-
 def x0_from_epsilon(x_t: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
     """The clean picture that an epsilon prediction implies; divides by sqrt(alphas_cumprod)."""
     signal, noise = _roots(alphas_cumprod, x_t)
     return _mix(torch.ones_like(noise), x_t, -noise, epsilon, signal)
-
-
-def v_from_x0(x_t: Tensor, x0: Tensor, alphas_cumprod: Level) -> Tensor:
-    """The v that a clean picture implies."""
-    signal, noise = _roots(alphas_cumprod, x_t)
-    return _mix(signal, x_t, -torch.ones_like(noise), x0, noise)
-
-
-def epsilon_from_x0(x_t: Tensor, x0: Tensor, alphas_cumprod: Level) -> Tensor:
-    """The noise that a clean picture implies."""
-    signal, noise = _roots(alphas_cumprod, x_t)
-    return _mix(torch.ones_like(noise), x_t, -signal, x0, noise)

@@ -31,8 +31,7 @@ def scaled_linear_alphas_cumprod(
 
 
 def is_zero_terminal_snr(alphas_cumprod: Tensor) -> bool:
-    """Whether the last value of `[T]` leaves no signal of the picture (below 1e-6)."""
-    _check_alphas_cumprod(alphas_cumprod)
+    """Whether the last value of `[T]` leaves no signal of the image (below 1e-6)."""
     return bool(alphas_cumprod[-1] < ZERO_TERMINAL_BOUND)
 
 
@@ -49,7 +48,7 @@ def rescale_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
     """
     _check_alphas_cumprod(alphas_cumprod)
     values = alphas_cumprod.detach().to(device="cpu", dtype=torch.float64).clone()
-    if values[-1] >= ZERO_TERMINAL_BOUND:
+    if not is_zero_terminal_snr(values):
         roots = values.sqrt()
         first, last = roots[0].clone(), roots[-1].clone()
         values = ((roots - last) * (first / (first - last))) ** 2
@@ -67,6 +66,36 @@ def sigmas_from_alphas_cumprod(alphas_cumprod: Tensor) -> Tensor:
 def alphas_cumprod_from_sigmas(sigmas: Tensor) -> Tensor:
     """The inverse of `sigmas_from_alphas_cumprod`: 1 / (sigma^2 + 1)."""
     return 1 / (sigmas**2 + 1)
+
+
+def sigma_of_timestep(table: Tensor, timesteps: Tensor) -> Tensor:
+    """The noise levels at timesteps of any shape, by the model's sigmas `[T]`; the inverse of `timestep_of_sigma`."""
+    return interpolate_log(table, timesteps)
+
+
+def interpolate_log(table: Tensor, timesteps: Tensor) -> Tensor:
+    """A table `[T]` of positive values at timesteps of any shape, in the table's dtype.
+
+    Linear in its logarithm between two entries, and the entries themselves at whole timesteps; outside it its ends.
+    """
+    timesteps = timesteps.clamp(0, len(table) - 1)
+    low = timesteps.floor().long()
+    high = timesteps.ceil().long()
+    weight = timesteps - low
+    between = torch.lerp(table[low].log(), table[high].log(), weight.to(table.dtype)).exp()
+    return torch.where(low == high, table[low], between)
+
+
+def timestep_of_sigma(table: Tensor, sigmas: Tensor) -> Tensor:
+    """The fractional timesteps of noise levels, the inverse of `sigma_of_timestep`; outside the table its ends.
+
+    table: the model's sigmas `[T]`, rising. sigmas: any shape, 0 and more, same dtype and device. Returns the shape of
+    sigmas. Takes memory for the two, and not for each pair of them as k-diffusion's own `sigma_to_t` does.
+    """
+    logs, wanted = table.log(), sigmas.log()
+    high = torch.searchsorted(logs, wanted).clamp(1, len(logs) - 1)
+    weight = (wanted - logs[high - 1]) / (logs[high] - logs[high - 1])
+    return (high - 1 + weight).clamp(0, len(logs) - 1)
 
 
 def _check_alphas_cumprod(alphas_cumprod: Tensor) -> None:

@@ -63,7 +63,7 @@ def first_order_start(sample: Sample, terminal_sigma: float, above: float = math
         x = euler_steps(model, x, sigmas[: taken + 1], extra_args, callback)
         if taken == len(sigmas) - 1:
             return x
-        return sample(model, x, sigmas=sigmas[taken:], callback=later(callback, taken), **passed)
+        return sample(model, x, sigmas=sigmas[taken:], callback=with_step_offset(callback, taken), **passed)
 
     return sample_from_terminal
 
@@ -79,8 +79,10 @@ def steps_above(sigmas: Tensor, above: float) -> int:
     return steps if first >= steps - 1 else first
 
 
-def later(callback: Callable[[dict[str, Any]], None] | None, steps: int) -> Callable[[dict[str, Any]], None] | None:
-    """The callback, told step numbers that count the steps taken before."""
+def with_step_offset(
+    callback: Callable[[dict[str, Any]], None] | None, steps: int
+) -> Callable[[dict[str, Any]], None] | None:
+    """The callback, with its step number shifted by the steps already taken."""
     if callback is None:
         return None
     return lambda info: callback({**info, "i": info["i"] + steps})

@@ -30,7 +30,7 @@ def effective(settings: Settings, plan: Plan, model: Model, sampler: Sampler, sa
         settings,
         zero_terminal_snr=plan.zero_terminal_snr,
         v_prediction=plan.prediction == "v",
-        bridge=settings.bridge or plan.spacing == "bridge",
+        bridge=settings.bridge or plan.spacing_name == "bridge",
         cfg_rescale=plan.cfg_rescale,
         explicit=frozenset(),
         preset=frozenset(),
@@ -55,7 +55,7 @@ def choose(settings: Settings, model: Model, sampler: Sampler) -> tuple[Predicti
 def policy_decides(settings: Settings, plan: Plan, sampler: Sampler) -> bool:
     """Whether another choice on the settings page, about picked schedule types, would have visited other levels."""
     policies = [replace(settings, schedule_type_policy=policy) for policy in get_args(ScheduleTypePolicy)]
-    return len({choose_spacing(each, sampler, plan.zero_terminal_snr, []) for each in policies}) > 1
+    return len({choose_spacing(each, sampler, plan.zero_terminal_snr).value for each in policies}) > 1
 
 
 def settings_for_other_model(settings: Settings, done: Settings, first: Model, other: Model) -> Settings:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_zsnr.core.guidance import Space
+from lib_zsnr.core.spacing import Spacing
 from lib_zsnr.plan.facts import Model, Prediction, Sampler
 from lib_zsnr.plan.model import choose_prediction, choose_zero_terminal_snr, decided
-from lib_zsnr.plan.spacing import Spacing, choose_spacing, warn_of_solver
+from lib_zsnr.plan.spacing import choose_spacing, notes_on_solver
 from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import Settings
 
@@ -16,7 +17,7 @@ from lib_zsnr.settings import Settings
 class Plan:
     """What one sampler call will do; effective values only.
 
-    active: False leaves the WebUI alone. spacing: "host" keeps the levels that the WebUI would visit.
+    active: False leaves the WebUI alone. spacing: None keeps the levels that the WebUI would visit.
     own_schedule: False keeps the noise schedule that the WebUI would use, whatever it is.
     first_order_above: as in `samplers.SamplerTraits`.
     warnings: what departs from the request, in whole sentences. decided: how following decided, for the log.
@@ -25,19 +26,19 @@ class Plan:
     active: bool
     prediction: Prediction = "epsilon"
     zero_terminal_snr: bool = False
-    spacing: Spacing = "host"
+    spacing: Spacing | None = None
     cfg_rescale: float = 0.0
     space: Space = "v"
     own_schedule: bool = True
     first_order_above: float | None = None
-    bridge_top_per_step: float | None = None
+    landing_sigma_per_step: float | None = None
     warnings: tuple[str, ...] = ()
     decided: str = ""
 
     @property
-    def trailing(self) -> bool:
-        """Whether the levels are trailing ones."""
-        return self.spacing == "trailing"
+    def spacing_name(self) -> str:
+        """The name of the spacing, "" for the WebUI's own levels."""
+        return "" if self.spacing is None else self.spacing.name
 
 
 def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: bool = False) -> Plan:
@@ -57,8 +58,8 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         warnings.append(model.traits.problem)
     prediction = choose_prediction(settings, model, sampler, warnings)
     zero = choose_zero_terminal_snr(settings, model, prediction, warnings)
-    spacing = choose_spacing(settings, sampler, zero, warnings)
-    warn_of_solver(sampler, zero, warnings)
+    spacing = choose_spacing(settings, sampler, zero)
+    warnings += [*spacing.notes, *notes_on_solver(sampler, zero)]
     if host_option:
         warnings.append(
             sentence(
@@ -70,11 +71,11 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         active=True,
         prediction=prediction,
         zero_terminal_snr=zero,
-        spacing=spacing,
+        spacing=spacing.value,
         cfg_rescale=_cfg_rescale(settings, model, sampler, warnings),
         space=_space(settings, prediction),
         first_order_above=sampler.traits.first_order_steps_above(sampler.steps) if zero else None,
-        bridge_top_per_step=sampler.traits.bridge_top_per_step,
+        landing_sigma_per_step=sampler.traits.landing_sigma_per_step,
         warnings=tuple(warnings),
         decided=decided(settings, model, prediction, zero),
     )

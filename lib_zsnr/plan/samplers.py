@@ -22,10 +22,12 @@ class SamplerTraits:
     begin above this sigma. None: it needs none of that.
     first_order_below_steps: from this many steps on only the one out of the terminal level is.
     own_levels: it chooses its own noise levels between the highest and the lowest, so that no spacing reaches it.
-    restarts: from 20 steps on it puts levels of its own in the place of those given, and climbs back near the end.
+    restarts: from 20 steps on it puts levels of its own in the place of those given, and climbs back near the end:
+    see `restart_counts`.
     trailing_from_steps: with fewer steps trailing over the zero-SNR range is worse than the sampler's default in the
     WebUI, and bridge spacing takes its place.
-    bridge_top_per_step: where bridge spacing goes on after the terminal level; None for the usual place.
+    landing_sigma_per_step: where bridge spacing goes on after the terminal level; None for the usual place.
+    cfg_scale_divisor: what it divides the CFG scale by.
     enough_steps: from this many steps on it paints black and white as a converged picture does, at CFG scales of 5 to
     10 with and without rescale; below, the person is told. None: no number of steps was enough every time.
     known: False for a function that nobody has measured.
@@ -36,9 +38,16 @@ class SamplerTraits:
     own_levels: bool = False
     restarts: bool = False
     trailing_from_steps: int = 0
-    bridge_top_per_step: float | None = None
+    landing_sigma_per_step: float | None = None
+    cfg_scale_divisor: float = 1.0
     enough_steps: int | None = 0
     known: bool = True
+
+    def restart_counts(self, steps: int) -> tuple[int, int]:
+        """How many of the steps go into one restart, and how often that happens: the WebUI's rule for Restart."""
+        if not self.restarts or steps < 20:
+            return 0, 0
+        return (9, 1) if steps < 36 else (steps // 4, 2)
 
     def first_order_steps_above(self, steps: int) -> float | None:
         """`first_order_above` for a number of steps."""
@@ -68,19 +77,19 @@ _ROWS = {
     "sample_dpmpp_sde": SamplerTraits(trailing_from_steps=10),
     # The bridge lands lower for it, since it extrapolates across what it jumped: at 10 steps its brightness error on
     # the exact model is .037 by 5, .027 by this, .12 by trailing, .088 by default.
-    "sample_dpmpp_2m_sde": SamplerTraits(trailing_from_steps=12, bridge_top_per_step=2.2, enough_steps=15),
+    "sample_dpmpp_2m_sde": SamplerTraits(trailing_from_steps=12, landing_sigma_per_step=2.2, enough_steps=15),
     # The bridge does not suit it under guidance: with 8 steps at CFG 7.5 its white is .71 by it, .91 by trailing.
     "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, enough_steps=20),
     # It divides the range evenly, so a high landing leaves it too few steps for the levels that decide brightness: with
     # 20 steps at CFG 7.5 its white is .88 by this, .82 by the usual 5. A lower one is worse than the WebUI's default on
     # the exact model (10 steps: .169 by 1.25, .136 by default, .086 by this).
-    "sample_dpm_fast": SamplerTraits(TERMINAL, own_levels=True, bridge_top_per_step=2.0, enough_steps=40),
+    "sample_dpm_fast": SamplerTraits(TERMINAL, own_levels=True, landing_sigma_per_step=2.0, enough_steps=40),
     "sample_dpm_adaptive": SamplerTraits(own_levels=True),
     "restart_sampler": SamplerTraits(TERMINAL, restarts=True, enough_steps=8),
     "ddim": SamplerTraits(),
     # Its guidance adds up over the steps: few have too little of it, and many too much. With 50 at CFG 5 and 7.5
     # without rescale one white picture in four is black.
-    "ddim_cfgpp": SamplerTraits(enough_steps=None),
+    "ddim_cfgpp": SamplerTraits(cfg_scale_divisor=12.5, enough_steps=None),
     # Its extrapolation overshoots under guidance as long as the steps are large: with 10 steps at CFG 7.5 its white is
     # .84 by a first-order start alone, .99 by this. From 25 steps on it needs that no more, and is nearer to the
     # converged picture without.

@@ -36,10 +36,10 @@ def infotext(done: Settings, plan: Plan, guided: bool = True, policy_decides: bo
         "enabled": "True",
         "follow_checkpoint": str(done.follow_checkpoint),
         "zero_terminal_snr": str(done.zero_terminal_snr),
-        "trailing": _done(done.trailing, plan.trailing),
+        "trailing": _done(done.trailing, plan.spacing_name == "trailing"),
         "v_prediction": str(done.v_prediction),
         "cfg_rescale": number(cfg_rescale),
-        "bridge": _done(done.bridge, plan.spacing == "bridge"),
+        "bridge": _done(done.bridge, plan.spacing_name == "bridge"),
     }
     if policy_decides:
         keys[SCHEDULE_TYPE.infotext] = done.schedule_type_policy
@@ -103,9 +103,9 @@ def correct_host_infotext(p: Any, plan: Plan, rescaled: bool) -> None:
     if plan.zero_terminal_snr:
         # The zero-SNR schedule is rebuilt in float64, so the host's downcast does not apply to it.
         p.extra_generation_params.pop("Downcast alphas_cumprod", None)
-    if plan.spacing != "host" and not getattr(p, "is_hr_pass", False):
+    if plan.spacing is not None and not getattr(p, "is_hr_pass", False):
         p.extra_generation_params["Schedule type"] = None
-    elif plan.spacing != "host":
+    elif plan.spacing is not None:
         # Where the host reads none it takes the first pass's, if that one kept what was picked.
         kept = p.extra_generation_params.get("Schedule type", p.scheduler)
         p.extra_generation_params["Hires schedule type"] = None if kept in (None, "Automatic") else "Automatic"

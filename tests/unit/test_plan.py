@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from lib_zsnr.checkpoint.traits import Traits
+from lib_zsnr.core.spacing import TRAILING
 from lib_zsnr.plan.facts import Model, Sampler
 from lib_zsnr.plan.plan import Plan, make_plan
 from lib_zsnr.plan.samplers import TERMINAL, UNKNOWN_WITH_OWN_LEVELS, traits_of
@@ -44,7 +45,12 @@ def test_off_is_inert():
 
 def test_following_takes_both_from_the_file():
     made = plan(Settings(enabled=True))
-    assert (made.prediction, made.zero_terminal_snr, made.trailing, made.cfg_rescale) == ("v", True, True, 0.7)
+    assert (made.prediction, made.zero_terminal_snr, made.spacing is TRAILING, made.cfg_rescale) == (
+        "v",
+        True,
+        True,
+        0.7,
+    )
     assert made.warnings == ()
     assert "marker tensor v_pred" in made.decided
 
@@ -99,13 +105,13 @@ def test_every_choice_is_used_as_asked_or_named_in_a_warning():
     """Without following, what is asked is what is done."""
     for zero, trailing, v in itertools.product([False, True], repeat=3):
         made = plan(Settings(True, False, zero, trailing, v, 0.3), UNKNOWN)
-        assert (made.zero_terminal_snr, made.trailing, made.prediction == "v") == (zero, trailing, v)
+        assert (made.zero_terminal_snr, made.spacing is TRAILING, made.prediction == "v") == (zero, trailing, v)
         assert made.cfg_rescale == 0.3
 
 
 def test_a_replaced_schedule_type_is_named():
     made = plan(Settings(enabled=True), sampler=known("DPM++ 2M", "sample_dpmpp_2m", "Karras"))
-    assert made.trailing
+    assert made.spacing_name == "trailing"
     assert any("Karras" in warning for warning in made.warnings)
 
 
@@ -114,7 +120,7 @@ def test_a_replaced_schedule_type_is_named():
 )
 def test_samplers_without_a_schedule_say_so(name: str, function: str):
     made = plan(Settings(enabled=True), sampler=known(name, function))
-    assert not made.trailing
+    assert made.spacing is None
     assert any(name in warning for warning in made.warnings)
 
 
@@ -142,7 +148,7 @@ def test_an_unknown_sampler_gets_the_safe_treatment_and_a_word_where_that_change
     assert plan(Settings(enabled=True), sampler=below).warnings == ()
     own = Sampler("Strange", "k-diffusion", traits=UNKNOWN_WITH_OWN_LEVELS)
     made = plan(Settings(enabled=True), sampler=own)
-    assert made.spacing == "host"
+    assert made.spacing is None
     assert any("does not know" in warning for warning in made.warnings)
 
 
@@ -173,7 +179,12 @@ def test_edit_models_are_not_rescaled():
 
 def test_rescale_only_leaves_the_rest_to_the_webui():
     made = plan(Settings(enabled=True, zero_terminal_snr=True, cfg_rescale=0.4, rescale_only=True), believed="epsilon")
-    assert (made.active, made.own_schedule, made.trailing, made.zero_terminal_snr) == (True, False, False, False)
+    assert (made.active, made.own_schedule, made.spacing is TRAILING, made.zero_terminal_snr) == (
+        True,
+        False,
+        False,
+        False,
+    )
     assert (made.prediction, made.cfg_rescale, made.warnings) == ("epsilon", 0.4, ())
 
 
@@ -188,8 +199,8 @@ def test_the_space_of_the_rescale(space: str, traits: Traits, expected: str):
 def test_a_picked_schedule_type_is_kept_where_the_settings_say_so():
     karras = known("DPM++ 2M", "sample_dpmpp_2m", "Karras")
     kept = plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=karras)
-    assert (kept.trailing, kept.warnings) == (False, ())
-    assert plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=EULER).trailing
+    assert (kept.spacing is TRAILING, kept.warnings) == (False, ())
+    assert plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=EULER).spacing is TRAILING
 
 
 def test_a_preset_decides_instead_of_the_file():
@@ -205,6 +216,6 @@ def test_a_preset_decides_instead_of_the_file():
 def test_euler_a_with_few_steps_gets_the_bridge(steps: int, policy: str, spacing: str):
     asked = Settings(enabled=True, schedule_type_policy=policy)  # type: ignore[arg-type]
     made = plan(asked, sampler=known("Euler a", "sample_euler_ancestral", steps=steps))
-    assert made.spacing == spacing
+    assert made.spacing_name == spacing
     assert bool(made.warnings) == (spacing == "bridge")
-    assert plan(asked, UNKNOWN, known("Euler a", "sample_euler_ancestral", steps=steps)).spacing == "trailing"
+    assert plan(asked, UNKNOWN, known("Euler a", "sample_euler_ancestral", steps=steps)).spacing_name == "trailing"

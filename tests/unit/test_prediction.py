@@ -19,25 +19,26 @@ def a_picture_and_its_noise(dtype: torch.dtype = torch.float64) -> tuple[torch.T
     return x0.to(dtype), epsilon.to(dtype)
 
 
+def v_by_the_paper(x0: torch.Tensor, epsilon: torch.Tensor, level: float) -> torch.Tensor:
+    """Section 3.2."""
+    return level**0.5 * epsilon - (1 - level) ** 0.5 * x0
+
+
 @given(levels)
 def test_each_word_says_the_same(level: float):
     x0, epsilon = a_picture_and_its_noise()
     x_t = prediction.add_noise(x0, epsilon, level)
-    v = prediction.v_from_x0_and_epsilon(x0, epsilon, level)
+    torch.testing.assert_close(x_t, level**0.5 * x0 + (1 - level) ** 0.5 * epsilon, rtol=0, atol=1e-12)
+    v = v_by_the_paper(x0, epsilon, level)
     close = {"rtol": 0, "atol": 1e-9}
-    torch.testing.assert_close(prediction.x0_from_v(x_t, v, level), x0, **close)
     torch.testing.assert_close(prediction.epsilon_from_v(x_t, v, level), epsilon, **close)
-    torch.testing.assert_close(prediction.v_from_x0(x_t, x0, level), v, **close)
-    torch.testing.assert_close(prediction.v_from_epsilon(x_t, epsilon, level), v, **close)
     torch.testing.assert_close(prediction.x0_from_epsilon(x_t, epsilon, level), x0, **close)
-    torch.testing.assert_close(prediction.epsilon_from_x0(x_t, x0, level), epsilon, **close)
 
 
-def test_v_and_x0_stay_well_conditioned_at_zero_snr():
+def test_v_to_epsilon_stays_well_conditioned_at_zero_snr():
     x0, epsilon = a_picture_and_its_noise(torch.float32)
-    x_t = prediction.add_noise(x0, epsilon, FLOOR)
-    v = prediction.v_from_x0(x_t, x0, FLOOR)
-    torch.testing.assert_close(prediction.x0_from_v(x_t, v, FLOOR), x0, rtol=0, atol=1e-6)
+    x_t, v = prediction.add_noise(x0, epsilon, FLOOR), v_by_the_paper(x0, epsilon, FLOOR)
+    torch.testing.assert_close(prediction.epsilon_from_v(x_t, v, FLOOR), epsilon, rtol=0, atol=1e-6)
 
 
 def test_v_agrees_with_k_diffusions_denoiser():
@@ -51,8 +52,10 @@ def test_v_agrees_with_k_diffusions_denoiser():
         sigma = denoiser.sigmas[t].expand(len(x0))
         x = x0 + epsilon * denoiser.sigmas[t]
         x_t = x / (denoiser.sigmas[t] ** 2 + 1).sqrt()
-        expected = prediction.x0_from_v(x_t, v, alphas_cumprod[t])
-        torch.testing.assert_close(denoiser(x, sigma, cond=None), expected, rtol=1e-4, atol=1e-4)
+        # Its x0 and ours by way of epsilon noise the same image to the same x_t.
+        denoised, implied = denoiser(x, sigma, cond=None), prediction.epsilon_from_v(x_t, v, alphas_cumprod[t])
+        again = prediction.add_noise(denoised, implied, alphas_cumprod[t])
+        torch.testing.assert_close(again, x_t, rtol=1e-4, atol=1e-4)
 
 
 def test_the_level_may_differ_for_each_image():
@@ -73,6 +76,6 @@ def test_half_precision_latents_lose_no_more_than_their_own_rounding(dtype: torc
         assert noised.dtype == dtype
         wanted = (1 - alphas_cumprod).sqrt() * epsilon.to(dtype).double()
         torch.testing.assert_close(noised.double(), wanted, rtol=precision, atol=1e-6)
-        v = prediction.v_from_x0_and_epsilon(nothing.to(dtype), epsilon.to(dtype), level)
+        implied = prediction.epsilon_from_v(nothing.to(dtype), epsilon.to(dtype), level)
         wanted = alphas_cumprod.sqrt() * epsilon.to(dtype).double()
-        torch.testing.assert_close(v.double(), wanted, rtol=precision, atol=1e-6)
+        torch.testing.assert_close(implied.double(), wanted, rtol=precision, atol=1e-6)

@@ -17,7 +17,7 @@ SIGMAS = schedule.sigmas_from_alphas_cumprod(
 @pytest.mark.parametrize("total", [10, 50, 1000, 4000])
 def test_every_number_of_steps_has_its_timesteps(total: int):
     for steps in range(1, total + 1):
-        timesteps = spacing.trailing_timesteps(steps, total)
+        timesteps = spacing.TRAILING.timesteps(steps, total)
         assert timesteps.dtype == torch.int64
         assert len(timesteps) == steps
         assert timesteps[0] == total - 1
@@ -35,7 +35,7 @@ def test_equal_to_diffusers_wherever_it_returns_as_many():
     for steps in range(1, 1001):
         scheduler.set_timesteps(steps)
         if len(scheduler.timesteps) == steps:
-            assert torch.equal(spacing.trailing_timesteps(steps), scheduler.timesteps.cpu())
+            assert torch.equal(spacing.TRAILING.timesteps(steps), scheduler.timesteps.cpu())
         else:
             longer += 1
     assert longer == 62
@@ -44,20 +44,20 @@ def test_equal_to_diffusers_wherever_it_returns_as_many():
 @pytest.mark.parametrize("steps", [0, -1, 1001])
 def test_steps_out_of_range_are_refused(steps: int):
     with pytest.raises(ValueError, match=r"1 to 1000"):
-        spacing.trailing_timesteps(steps)
+        spacing.TRAILING.timesteps(steps)
 
 
 @given(st.integers(1, 1000))
 def test_sigmas_are_table_entries_and_a_zero(steps: int):
-    sigmas = spacing.trailing_sigmas(SIGMAS, steps)
-    assert torch.equal(sigmas[:-1], SIGMAS[spacing.trailing_timesteps(steps)])
+    sigmas = spacing.TRAILING.sigmas(SIGMAS, steps)
+    assert torch.equal(sigmas[:-1], SIGMAS[spacing.TRAILING.timesteps(steps)])
     assert sigmas[-1] == 0
     assert (sigmas[1:] < sigmas[:-1]).all()
 
 
 @given(st.integers(1001, 20000))
 def test_more_steps_than_timesteps_never_repeat_a_sigma(steps: int):
-    sigmas = spacing.trailing_sigmas(SIGMAS, steps)
+    sigmas = spacing.TRAILING.sigmas(SIGMAS, steps)
     assert len(sigmas) == steps + 1
     assert sigmas[0] == SIGMAS[-1]
     assert (sigmas[1:] < sigmas[:-1]).all()
@@ -66,26 +66,26 @@ def test_more_steps_than_timesteps_never_repeat_a_sigma(steps: int):
 def test_levels_that_would_be_equal_are_refused_in_words():
     narrow = torch.tensor([1.0, 1.0 + 2e-7, 1.0 + 4e-7])
     with pytest.raises(ValueError, match="too many"):
-        spacing.trailing_sigmas(narrow, 50)
+        spacing.TRAILING.sigmas(narrow, 50)
 
 
 @given(st.integers(1, 4000), st.data())
 def test_the_tail_of_a_list(steps: int, data: st.DataObject):
     calls = data.draw(st.integers(1, steps))
-    tail = spacing.trailing_tail(steps, calls)
+    tail = spacing.TRAILING.tail(steps, calls)
     assert 1 <= len(tail) <= calls
     assert (tail[1:] < tail[:-1]).all()
     assert tail[-1] >= 0
     assert tail[0] <= 999
     if steps <= 1000:
-        assert torch.equal(tail, spacing.trailing_timesteps(steps)[steps - calls :])
+        assert torch.equal(tail, spacing.TRAILING.timesteps(steps)[steps - calls :])
     else:
         assert abs(int(tail[0]) + 1 - 1000 * calls / steps) <= 1
 
 
 def test_interpolation_goes_through_the_table():
     at = torch.tensor([0.0, 10.5, 998.0, 999.0])
-    values = spacing.interpolate_log(SIGMAS, at)
+    values = schedule.sigma_of_timestep(SIGMAS, at)
     assert torch.equal(values[[0, 2, 3]], SIGMAS[[0, 998, 999]])
     torch.testing.assert_close(values[1], (SIGMAS[10] * SIGMAS[11]).sqrt())
 
@@ -93,11 +93,11 @@ def test_interpolation_goes_through_the_table():
 @given(st.integers(2, 300), st.sampled_from([None, 2.2, 4.0, 8.0]))
 def test_the_bridge_is_the_terminal_level_then_karras_to_the_end_of_trailing(steps: int, top_per_step: float | None):
     sampling = pytest.importorskip("k_diffusion.sampling")
-    levels = spacing.bridged_sigmas(SIGMAS, steps, top_per_step)
+    levels = spacing.Bridge(top_per_step).sigmas(SIGMAS, steps)
     assert len(levels) == steps + 1
     assert levels[0] == SIGMAS[-1]
     assert (levels[1:] < levels[:-1]).all()
-    end = spacing.trailing_sigmas(SIGMAS, steps)[-2].item()
+    end = spacing.TRAILING.sigmas(SIGMAS, steps)[-2].item()
     highest = min((top_per_step or (4 if steps <= 6 else 5)) * steps, SIGMAS[-2].item())
     # Equation 5's first level is sigma_max, and it alone is made for one step.
     karras = sampling.get_sigmas_karras(steps - 1, end, highest, 5)
@@ -106,7 +106,7 @@ def test_the_bridge_is_the_terminal_level_then_karras_to_the_end_of_trailing(ste
 
 @given(st.integers(1, 3000))
 def test_the_bridge_of_any_number_of_steps_falls_through_the_tables_range(steps: int):
-    levels = spacing.bridged_sigmas(SIGMAS, steps)
+    levels = spacing.Bridge().sigmas(SIGMAS, steps)
     assert len(levels) == steps + 1
     assert levels[0] == SIGMAS[-1]
     assert (levels[1:] < levels[:-1]).all()
@@ -115,6 +115,6 @@ def test_the_bridge_of_any_number_of_steps_falls_through_the_tables_range(steps:
 
 
 def test_the_bridge_of_one_step_and_of_none():
-    assert spacing.bridged_sigmas(SIGMAS, 1).tolist() == [SIGMAS[-1].item(), 0.0]
+    assert spacing.Bridge().sigmas(SIGMAS, 1).tolist() == [SIGMAS[-1].item(), 0.0]
     with pytest.raises(ValueError, match="0 steps"):
-        spacing.bridged_sigmas(SIGMAS, 0)
+        spacing.Bridge().sigmas(SIGMAS, 0)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lib_zsnr.core import schedule, spacing
-from lib_zsnr.core.terminal import euler_step, first_order_start, later, steps_above
+from lib_zsnr.core.terminal import euler_step, first_order_start, steps_above, with_step_offset
 
 sampling = pytest.importorskip("k_diffusion.sampling")
 
@@ -30,13 +30,13 @@ def x():
 
 @pytest.mark.parametrize("steps", [2, 3, 10])
 def test_euler_stays_euler(x, steps):
-    levels = spacing.trailing_sigmas(SIGMAS, steps)
+    levels = spacing.TRAILING.sigmas(SIGMAS, steps)
     ours = first_order_start(sampling.sample_euler, TERMINAL)(model, x, levels, disable=True)
     torch.testing.assert_close(ours, sampling.sample_euler(model, x, levels, disable=True), rtol=1e-4, atol=1e-3)
 
 
 def test_heun_goes_on_from_where_euler_steps_to(x):
-    levels = spacing.trailing_sigmas(SIGMAS, 10)
+    levels = spacing.TRAILING.sigmas(SIGMAS, 10)
     steps: list[int] = []
     there = euler_step(x, model(x, levels[:1].expand(2)), levels[0], levels[1])
     expected = sampling.sample_heun(model, there, levels[1:], disable=True)
@@ -48,7 +48,7 @@ def test_heun_goes_on_from_where_euler_steps_to(x):
 
 
 def test_the_models_own_arguments_arrive(x):
-    levels = spacing.trailing_sigmas(SIGMAS, 3)
+    levels = spacing.TRAILING.sigmas(SIGMAS, 3)
     sample = first_order_start(sampling.sample_euler, TERMINAL)
     shifted = sample(model, x, levels, extra_args={"shift": 1.0}, disable=True)
     expected = sample(lambda x, sigma: model(x, sigma, shift=1.0), x, levels, disable=True)
@@ -58,13 +58,13 @@ def test_the_models_own_arguments_arrive(x):
 
 @pytest.mark.parametrize("first", [5, 9])
 def test_below_the_terminal_level_nothing_is_changed(x, first):
-    levels = spacing.trailing_sigmas(SIGMAS, 10)[first:]
+    levels = spacing.TRAILING.sigmas(SIGMAS, 10)[first:]
     ours = first_order_start(sampling.sample_heun, TERMINAL)(model, x, levels, disable=True)
     assert torch.equal(ours, sampling.sample_heun(model, x, levels, disable=True))
 
 
 def test_no_precision_is_lost_at_4519(x):
-    levels = spacing.trailing_sigmas(SIGMAS, 10)
+    levels = spacing.TRAILING.sigmas(SIGMAS, 10)
     denoised = model(x, levels[:1].expand(2))
     exact = x.double() + (x.double() - denoised.double()) / levels[0].double() * (levels[1] - levels[0]).double()
     ours = euler_step(x, denoised, levels[0], levels[1]).double()
@@ -73,14 +73,14 @@ def test_no_precision_is_lost_at_4519(x):
 
 
 def test_no_callback_stays_no_callback():
-    assert later(None, 1) is None
+    assert with_step_offset(None, 1) is None
 
 
 @pytest.mark.parametrize("steps", [2, 3, 6, 10, 20, 50])
 @pytest.mark.parametrize("above", [0.0, 2.0, 8.0, 1e6])
 def test_the_steps_that_begin_above_are_eulers_and_at_least_one_is_left(x, steps, above):
     """Euler down to the level, then Heun: written out, for every place where the change can be."""
-    levels, told = spacing.trailing_sigmas(SIGMAS, steps), []
+    levels, told = spacing.TRAILING.sigmas(SIGMAS, steps), []
     ours = first_order_start(sampling.sample_heun, TERMINAL, above)(
         model, x, levels, callback=lambda info: told.append(info["i"]), disable=True
     )

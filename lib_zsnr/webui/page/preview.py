@@ -141,6 +141,6 @@ def _visited(sampler: Any, p: SimpleNamespace, plan: Plan | None) -> dict[str, A
         return nothing(sentence("makes no step: the picture stays as it is"))
     if hosts.current().family_of(sampler) == "timesteps":
         return described(*timesteps_family.visited(sampler, p, plan, steps, t_enc))
-    if steps > (_MOST_BY_THE_HOST if plan is None or plan.spacing == "host" else _MOST_BY_OURS):
+    if steps > (_MOST_BY_THE_HOST if plan is None or plan.spacing is None else _MOST_BY_OURS):
         return nothing(sentence("is not shown for so many steps"))
     return described(*k_family.visited(sampler, p, plan, steps, t_enc))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from dataclasses import replace
 from typing import Any
 
 from lib_zsnr.plan.facts import Sampler
@@ -14,6 +15,8 @@ from lib_zsnr.webui import hosts
 _HOMES = ("k_diffusion", "modules")
 # A function that takes none of them chooses its levels by itself.
 _LISTS = ("sigmas", "timesteps")
+# A function that takes this one restarts as the WebUI's Restart does.
+_RESTARTS = "restart_list"
 
 
 def traits(sampler: Any) -> SamplerTraits:
@@ -26,8 +29,9 @@ def traits(sampler: Any) -> SamplerTraits:
         known = traits_of(getattr(function, "__name__", ""))
         if known is not None:
             return known
-    takes_a_list = any(name in inspect.signature(sampler.func).parameters for name in _LISTS)
-    return UNKNOWN if takes_a_list else UNKNOWN_WITH_OWN_LEVELS
+    parameters = inspect.signature(sampler.func).parameters
+    unknown = UNKNOWN if any(name in parameters for name in _LISTS) else UNKNOWN_WITH_OWN_LEVELS
+    return replace(unknown, restarts=_RESTARTS in parameters)
 
 
 def read(sampler: Any, schedule_type: str, steps: int, begins_below: bool, rescaled_by: str = "") -> Sampler:

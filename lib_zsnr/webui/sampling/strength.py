@@ -8,6 +8,7 @@ from modules import sd_samplers_common
 from modules.processing import StableDiffusionProcessingImg2Img
 
 from lib_zsnr.plan.plan import Plan
+from lib_zsnr.webui.sampling import sampler_facts
 
 
 def begins_below(p: Any, steps: int | None = None) -> bool:
@@ -35,10 +36,6 @@ def leaves_all(p: Any, steps: int, plan: Plan) -> bool:
     return steps == 0 or (plan.own_schedule and p.denoising_strength == 0)
 
 
-# What the host divides the CFG scale by in this function (sd_samplers_timesteps_impl.py).
-_DIVISORS = {"ddim_cfgpp": 12.5}
-
-
 def is_guided(p: Any, sampler: Any) -> bool:
     """Whether the CFG scale of the pass leaves CFG rescale something to do; at scale 1 there is no guidance."""
-    return bool(p.cfg_scale != _DIVISORS.get(getattr(sampler.func, "__name__", ""), 1))
+    return bool(p.cfg_scale != sampler_facts.traits(sampler).cfg_scale_divisor)

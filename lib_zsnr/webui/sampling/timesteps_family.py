@@ -5,19 +5,19 @@ from __future__ import annotations
 import functools
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 import torch
 from modules import shared
 from torch import Tensor
 
 from lib_zsnr.core.prediction import add_noise, x0_from_epsilon
-from lib_zsnr.core.schedule import sigmas_from_alphas_cumprod
-from lib_zsnr.core.spacing import interpolate_log, trailing_tail, trailing_timesteps
-from lib_zsnr.core.terminal import later, steps_above
+from lib_zsnr.core.schedule import interpolate_log, sigmas_from_alphas_cumprod
+from lib_zsnr.core.spacing import TimestepSpacing
+from lib_zsnr.core.terminal import steps_above, with_step_offset
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui import hosts
-from lib_zsnr.webui.hosts.protocol import Guidance
+from lib_zsnr.webui.hosts.protocol import Guidance, SamplingFunction
 from lib_zsnr.webui.overrides import override_method, override_value
 
 
@@ -43,44 +43,49 @@ def install(
 
     inpainting: the guidance of the call, where the picture is inpainted.
     """
-    if plan.trailing:
-        override_method(undo, sampler, "get_timesteps", lambda _: functools.partial(_loop_timesteps, sampler))
-    func = found = sampler.func
+    spacing = _spacing(plan)
+    if spacing is not None:
+        override_method(undo, sampler, "get_timesteps", lambda _: functools.partial(_loop_timesteps, sampler, spacing))
+    func = sampler.func
     grid = hosts.current().own_grid(func)
-    on_our_list = grid is not None and (plan.trailing or plan.first_order_above is not None)
+    on_our_list = grid is not None and (spacing is not None or plan.first_order_above is not None)
     if grid is not None and on_our_list:
         func = grid.on_timesteps(func, alphas_cumprod)
     if plan.first_order_above is not None:
         func = _first_order_start(func, alphas_cumprod, plan.first_order_above)
-    if grid is not None and on_our_list and not plan.trailing:
+    if grid is not None and on_our_list and spacing is None:
         func = grid.spread_first(func, alphas_cumprod)
     if img2img is not None:
-        func = _noised_here(func, plan, alphas_cumprod, img2img)
-    if func is not found:
+        func = _with_plan_noising(func, spacing, alphas_cumprod, img2img)
+    if func is not sampler.func:
         override_value(undo, sampler, "func", func)
     if inpainting is not None:
-        _step_from_what_the_unet_saw(undo, sampler.model_wrap_cfg, inpainting)
+        _step_from_blended_input(undo, sampler.model_wrap_cfg, inpainting)
 
 
-def ascending(timesteps: Tensor) -> Tensor:
+def _spacing(plan: Plan) -> TimestepSpacing | None:
+    return plan.spacing if isinstance(plan.spacing, TimestepSpacing) else None
+
+
+def in_host_order(timesteps: Tensor) -> Tensor:
     """A list as the host's loops take it: rising, with a first entry that is only the last step's target (t = 0)."""
     return torch.cat([timesteps.new_zeros(1), timesteps.flip(0)])
 
 
-def _loop_timesteps(sampler: Any, p: Any, steps: int) -> Tensor:
+def _loop_timesteps(sampler: Any, spacing: TimestepSpacing, p: Any, steps: int) -> Tensor:
     """Instead of the host's get_timesteps: `[0, ..., 999]`, so that its loops make `steps` calls from 999 down."""
     total = len(sampler.model_wrap_cfg.alphas)
     device = sampler.model_wrap_cfg.alphas.device
     if steps > total:
-        # Image-to-image at low strength: only its length counts, the entries come from trailing_tail.
+        # Image-to-image at low strength: only its length counts, the entries come from the tail.
         return torch.zeros(steps + 1, dtype=torch.int64, device=device)
-    return ascending(trailing_timesteps(steps, total)).to(device)
+    return in_host_order(spacing.timesteps(steps, total)).to(device)
 
 
-def _noised_here(
-    func: Callable[..., Tensor], plan: Plan, alphas_cumprod: Tensor, start: Img2Img
-) -> Callable[..., Tensor]:
-    """The loop with image-to-image's start put right.
+def _with_plan_noising(
+    func: SamplingFunction, spacing: TimestepSpacing | None, alphas_cumprod: Tensor, start: Img2Img
+) -> SamplingFunction:
+    """The loop, started from an image noised on the plan's schedule.
 
     The host noises to one timestep above the first that it denoises, on the shared model's schedule. Here the
     level is the first timestep's, on the plan's schedule, and all the calls that the strength asks for are made.
@@ -88,9 +93,9 @@ def _noised_here(
 
     @functools.wraps(func)
     def sample(model: Any, x: Tensor, timesteps: Tensor, **kwargs: Any) -> Tensor:
-        if plan.trailing:
-            entries = trailing_tail(start.steps, start.t_enc + 1, len(alphas_cumprod)).to(timesteps.device)
-            timesteps, level = ascending(entries), entries[0]
+        if spacing is not None:
+            entries = spacing.tail(start.steps, start.t_enc + 1, len(alphas_cumprod)).to(timesteps.device)
+            timesteps, level = in_host_order(entries), entries[0]
         else:
             level = _host_level(timesteps, start)
         ours = add_noise(start.x, start.noise, alphas_cumprod[level])
@@ -111,7 +116,7 @@ def _extra_noise(x: Tensor, start: Img2Img, alphas_cumprod: Tensor) -> Tensor | 
     return start.noise * amount * alphas_cumprod.sqrt() if amount > 0 else 0.0
 
 
-def _first_order_start(func: Callable[..., Tensor], alphas_cumprod: Tensor, above: float) -> Callable[..., Tensor]:
+def _first_order_start(func: SamplingFunction, alphas_cumprod: Tensor, above: float) -> SamplingFunction:
     """PLMS and UniPC with a DDIM step out of the terminal level, and down to `above`; core/terminal.py says why."""
 
     @functools.wraps(func)
@@ -132,19 +137,19 @@ def _first_order_start(func: Callable[..., Tensor], alphas_cumprod: Tensor, abov
             x = add_noise(x0, epsilon, there)
         if taken == len(timesteps) - 1:
             return x
-        return func(model, x, timesteps=timesteps[:-taken], callback=later(callback, taken), **kwargs)
+        return func(model, x, timesteps=timesteps[:-taken], callback=with_step_offset(callback, taken), **kwargs)
 
     return sample
 
 
-def _step_from_what_the_unet_saw(undo: ExitStack, cfg_denoiser: Any, guidance: Guidance) -> None:
+def _step_from_blended_input(undo: ExitStack, cfg_denoiser: Any, guidance: Guidance) -> None:
     """Inpainting: the loop goes on from the blended x.
 
     The host blends the kept picture in before the UNet but steps from the x before that; out of zero SNR the first
     step would magnify the difference 112-fold.
     """
 
-    def after(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def after(original: SamplingFunction) -> SamplingFunction:
         def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             out = original(x, *args, **kwargs)
             if guidance.seen is not None:
@@ -168,8 +173,9 @@ def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | No
 
 
 def _visited_timesteps(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | None) -> Tensor:
-    if plan is not None and plan.trailing and t_enc is not None:
-        return trailing_tail(steps, t_enc + 1, len(sampler.model_wrap_cfg.alphas)).to(torch.float32)
+    spacing = None if plan is None else _spacing(plan)
+    if spacing is not None and t_enc is not None:
+        return spacing.tail(steps, t_enc + 1, len(sampler.model_wrap_cfg.alphas)).to(torch.float32)
     listed: Tensor = sampler.get_timesteps(p, steps).to(torch.float32)
     listed = listed if t_enc is None else listed[:t_enc]
     grid = hosts.current().own_grid(sampler.func)

@@ -7,7 +7,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
-from lib_zsnr.core.guidance import rescale_about, rescale_cfg
+from lib_zsnr.core.guidance import rescale_cfg, rescale_cfg_of_epsilon
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.a1111.denoisers import Recorder, TimestepsDenoiser
 
@@ -47,7 +47,8 @@ class Combine:
         self.rescaled = True
         cond = conditional(x_out, conds_list, len(denoised))
         if isinstance(self.denoiser, TimestepsDenoiser):
-            return rescale_epsilon(self.denoiser, self.plan, x, level, cond, denoised)
+            level = self.denoiser.alphas_cumprod_at(level)
+            return rescale_cfg_of_epsilon(x, level, cond, denoised, self.plan.cfg_rescale, self.plan.space)
         return rescale_cfg(x, level, cond, denoised, self.plan.cfg_rescale, self.plan.space)
 
 
@@ -59,21 +60,3 @@ def conditional(x_out: Tensor, conds_list: CondsList, images: int) -> Tensor:
         for row, weight in conds:
             combined[image] += (x_out[row] - uncond[image]) * weight
     return combined
-
-
-def rescale_epsilon(
-    denoiser: TimestepsDenoiser, plan: Plan, x: Tensor, timesteps: Tensor, cond: Tensor, cfg: Tensor
-) -> Tensor:
-    """The rescale where outputs are epsilon (DDIM family): the same, with that space's anchors.
-
-    epsilon = sqrt(alphas_cumprod) v + sqrt(1 - alphas_cumprod) x = (x - sqrt(alphas_cumprod) x0) / sqrt(1 - ...).
-    """
-    level = denoiser.alphas_cumprod_at(timesteps)
-    noise = torch.sqrt(torch.ones_like(level) - level)
-    anchors: dict[str, Callable[[], Tensor | None]] = {
-        "v": lambda: noise * x,
-        "epsilon": lambda: None,
-        "x0": lambda: x / noise,
-    }
-    anchor = anchors[plan.space]()
-    return rescale_about(None if anchor is None else anchor.to(torch.float32), cond, cfg, plan.cfg_rescale)

@@ -11,8 +11,7 @@ from modules import sd_samplers_lcm, shared
 from torch import Tensor
 
 from lib_zsnr.core.prediction import epsilon_from_v
-from lib_zsnr.core.schedule import sigmas_from_alphas_cumprod
-from lib_zsnr.core.spacing import interpolate_log
+from lib_zsnr.core.schedule import interpolate_log, sigmas_from_alphas_cumprod, timestep_of_sigma
 from lib_zsnr.plan.facts import Family
 from lib_zsnr.webui.hosts.a1111.proxy import ModelProxy
 
@@ -77,11 +76,7 @@ class TimestepsDenoiser(torch.nn.Module):
             return timesteps
         own = self.inner_model.alphas_cumprod
         levels = interpolate_log(self.loop_alphas_cumprod, timesteps).clamp(min=own[-1], max=own[0])
-        # Both tables fall; searchsorted wants them rising.
-        rising, wanted = sigmas_from_alphas_cumprod(own).log(), sigmas_from_alphas_cumprod(levels).log()
-        high = torch.searchsorted(rising, wanted).clamp(1, len(own) - 1)
-        weight = (wanted - rising[high - 1]) / (rising[high] - rising[high - 1])
-        return high - 1 + weight
+        return timestep_of_sigma(sigmas_from_alphas_cumprod(own), sigmas_from_alphas_cumprod(levels))
 
 
 def build_denoiser(family: Family, model: ModelProxy, loop_alphas_cumprod: Tensor) -> torch.nn.Module:

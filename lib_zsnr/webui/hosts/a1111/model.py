@@ -65,10 +65,10 @@ def planned_alphas_cumprod(sd_model: Any, plan: Plan) -> Tensor:
     trained = trained_alphas_cumprod(sd_model)
     if plan.zero_terminal_snr:
         chosen = schedule.rescale_zero_terminal_snr(trained)
-    elif live[-1] < schedule.ZERO_TERMINAL_BOUND:
+    elif schedule.is_zero_terminal_snr(live):
         # From the file, or left over from the host's own option; this plan replaces either. Where the file's is of
         # another kind, nothing tells what it was before the rescale.
-        known = trained[-1] >= schedule.ZERO_TERMINAL_BOUND
+        known = not schedule.is_zero_terminal_snr(trained)
         chosen = trained if known else _rebuilt_alphas_cumprod(sd_model, len(trained))
     elif _falls(live):
         chosen = live.detach().clone()
