@@ -21,7 +21,13 @@ SOURCE_IDS = [str(path.relative_to(ROOT)) for path in SOURCES]
 _EVERYWHERE = {"lib_zsnr.sentences"}
 _SETTINGS = _EVERYWHERE | {"lib_zsnr.settings", "lib_zsnr.settings_page"}
 _PLAN = _SETTINGS | {"lib_zsnr.core", "lib_zsnr.checkpoint", "lib_zsnr.plan"}
-_WEBUI = _PLAN | {"lib_zsnr.presets", "lib_zsnr.view", "lib_zsnr.webui.overrides", "lib_zsnr.webui.errors"}
+_WEBUI = _PLAN | {
+    "lib_zsnr.arguments",
+    "lib_zsnr.presets",
+    "lib_zsnr.view",
+    "lib_zsnr.webui.overrides",
+    "lib_zsnr.webui.errors",
+}
 _ADAPTER = _WEBUI | {"lib_zsnr.webui.hosts", "lib_zsnr.webui.sampling", "lib_zsnr.webui"}
 LAYERS: dict[str, set[str]] = {
     "lib_zsnr": set(),
@@ -29,6 +35,7 @@ LAYERS: dict[str, set[str]] = {
     "lib_zsnr.core": set(),
     "lib_zsnr.checkpoint": _EVERYWHERE | {"lib_zsnr.core.schedule"},
     "lib_zsnr.settings": _EVERYWHERE,
+    "lib_zsnr.arguments": {"lib_zsnr.settings"},
     "lib_zsnr.settings_page": _EVERYWHERE | {"lib_zsnr.settings"},
     "lib_zsnr.presets": _EVERYWHERE | {"lib_zsnr.settings"},
     "lib_zsnr.plan": _SETTINGS | {"lib_zsnr.core", "lib_zsnr.checkpoint"},

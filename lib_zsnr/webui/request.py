@@ -13,11 +13,12 @@ from typing import Any
 
 from modules import sd_models, shared
 
+from lib_zsnr.arguments import parse
 from lib_zsnr.plan import plan as planning
 from lib_zsnr.plan.effective import effective, policy_decides, settings_for_other_model
 from lib_zsnr.plan.facts import Sampler
 from lib_zsnr.sentences import printable
-from lib_zsnr.settings import FOLLOWED, TITLE, Settings, SettingsError, parse
+from lib_zsnr.settings import FOLLOWED, TITLE, Settings, SettingsError
 from lib_zsnr.webui import checkpoints, errors, first_model, hosts, infotext, reached
 from lib_zsnr.webui.page import prompt_tag, settings_page, xyz
 from lib_zsnr.webui.sampling import attach, guard, sampler_facts, strength

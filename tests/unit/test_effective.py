@@ -6,11 +6,12 @@ import itertools
 
 import pytest
 
+from lib_zsnr.arguments import parse
 from lib_zsnr.checkpoint.traits import Traits
 from lib_zsnr.plan.effective import choose, effective, settings_for_other_model
 from lib_zsnr.plan.facts import Model, Sampler
 from lib_zsnr.plan.plan import make_plan
-from lib_zsnr.settings import FIELDS, Settings, SettingsError, parse
+from lib_zsnr.settings import FIELDS, Settings, SettingsError
 
 UNKNOWN, V, EPSILON = Traits(), Traits("v", prediction_evidence="x"), Traits("epsilon", prediction_evidence="x")
 V_ZSNR = Traits("v", True, "x", "x")

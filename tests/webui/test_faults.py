@@ -94,7 +94,7 @@ def test_a_grid_asks_for_the_extension_too():
 
     cell = SimpleNamespace(script_args=[])
     assert not request.asked_for(cell, [False])
-    xyz._set("trailing")(cell, "Off", [])
+    cell.script_args.append(xyz.Cell({"trailing": False}))
     assert request.asked_for(cell, [False])
     with pytest.raises(ValueError, match="cfg_rescale"):
         request.settings_of(cell, [False, True, False, True, False, math.nan], None)

@@ -8,10 +8,11 @@ from typing import Any, Callable
 
 from modules import scripts, shared
 
+from lib_zsnr.arguments import parse
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.presets.store import PresetError
 from lib_zsnr.sentences import sentence
-from lib_zsnr.settings import FIELDS, PRESET_FIELDS, Settings, SettingsError, parse
+from lib_zsnr.settings import FIELD_BY_NAME, PRESET_FIELDS, Settings, SettingsError
 from lib_zsnr.view import View
 from lib_zsnr.webui import checkpoints
 from lib_zsnr.webui.page import preview, preview_request, settings_page
@@ -56,19 +57,19 @@ class WebuiPanelHost:
 
     def view(self, values: Sequence[Any], request: Mapping[str, Any], seen: str) -> View:
         """What to show. No plan is made while the box is off."""
-        checkpoint = _current()
+        by_name, checkpoint = dict(zip(FIELD_BY_NAME, values)), _current()
         if checkpoint is None:
             # Nothing is known yet of the one to come, so nothing is filled in or locked for it.
             return View(checkpoint=_to_come(checkpoints.chosen()), key=seen)
         preset = dict(checkpoints.preset_of(checkpoint))
         # Filled in when another checkpoint comes, also while the box is off: so that opening the panel, which pasted
         # parameters do as well, changes nothing any more.
-        filled = preset if values[1] is True and checkpoint.key != seen else {}
-        if values[0] is not True:
+        filled = preset if by_name["follow_checkpoint"] is True and checkpoint.key != seen else {}
+        if by_name["enabled"] is not True:
             return View(key=checkpoint.key, filled=filled)
         view = View(checkpoints.describe(checkpoint), checkpoint.key, bool(preset), filled=filled)
         try:
-            settings = parse([filled.get(name, value) for name, value in zip(_NAMES, values)], settings_page.defaults())
+            settings = parse(list({**by_name, **filled}.values()), settings_page.defaults())
             asked = preview_request.read(request)
             plan, levels = _planned(settings.with_preset(preset), asked)
         except (SettingsError, preview.PreviewUnavailableError) as error:
@@ -86,9 +87,9 @@ class WebuiPanelHost:
         checkpoint = _current()
         if checkpoint is None:
             return sentence("The chosen checkpoint is not loaded yet, so nothing was saved.")
-        given = dict(zip(_NAMES, values))
+        by_name = dict(zip(FIELD_BY_NAME, values))
         try:
-            checkpoints.save_preset(checkpoint, {name: given[name] for name in PRESET_FIELDS})
+            checkpoints.save_preset(checkpoint, {name: by_name[name] for name in PRESET_FIELDS})
         except (SettingsError, PresetError) as error:
             return str(error)
         return sentence("Saved for {name}.", name=checkpoint.name)
@@ -102,9 +103,6 @@ class WebuiPanelHost:
         except PresetError as error:
             return str(error)
         return sentence("Forgotten for {name}.", name=checkpoint.name)
-
-
-_NAMES = tuple(field.name for field in FIELDS)
 
 
 def _current() -> checkpoints.Checkpoint | None:

@@ -10,9 +10,10 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from modules import shared
 
 from lib_zsnr import __version__
+from lib_zsnr.arguments import parse
 from lib_zsnr.presets.store import PresetError
 from lib_zsnr.sentences import printable, quoted
-from lib_zsnr.settings import Settings, SettingsError, parse
+from lib_zsnr.settings import Settings, SettingsError
 from lib_zsnr.webui import checkpoints
 from lib_zsnr.webui.page import preview, settings_page
 from lib_zsnr.webui.page.messages import (

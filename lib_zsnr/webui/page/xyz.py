@@ -8,10 +8,9 @@ from typing import Any, Callable
 from modules import scripts
 
 from lib_zsnr.sentences import quoted
-from lib_zsnr.settings import FIELD_BY_NAME, TITLE, Settings
+from lib_zsnr.settings import FIELDS, TITLE, Field, Settings
 
 PREFIX = "[ZSNR] "
-FIELDS = ("cfg_rescale", "zero_terminal_snr", "trailing", "v_prediction", "bridge")
 ON, OFF = "On", "Off"
 
 
@@ -31,23 +30,25 @@ def register() -> None:
     grid = next((data.module for data in scripts.scripts_data if data.script_class.__module__ == "xyz_grid.py"), None)
     if grid is None or any(str(option.label).startswith(PREFIX) for option in grid.axis_options):
         return
-    for name in FIELDS:
-        number = not isinstance(FIELD_BY_NAME[name].default, bool)
+    axes = [field for field in FIELDS if field.in_grid]
+    # Numbers first: they are what most grids are made of.
+    for field in sorted(axes, key=_is_switch):
+        switch = _is_switch(field)
         grid.axis_options.append(
             grid.AxisOption(
-                PREFIX + FIELD_BY_NAME[name].label,
-                float if number else str,
-                _set(name),
-                confirm=_check(name),
-                choices=None if number else lambda: [ON, OFF],
+                PREFIX + field.label,
+                str if switch else float,
+                _set(field),
+                confirm=_check(field),
+                choices=(lambda: [ON, OFF]) if switch else None,
             )
         )
 
 
 def apply(p: Any, settings: Settings) -> Settings:
     """The settings with what the grid says for this cell; a cell with a value of ours is switched on."""
-    said = values(p)
-    return settings.with_explicit({"enabled": True, **said}) if said else settings
+    of_the_cell = values(p)
+    return settings.with_explicit({"enabled": True, **of_the_cell}) if of_the_cell else settings
 
 
 def values(p: Any) -> dict[str, bool | float]:
@@ -55,27 +56,30 @@ def values(p: Any) -> dict[str, bool | float]:
     return next((argument.values for argument in p.script_args or () if isinstance(argument, Cell)), {})
 
 
-def _set(name: str) -> Callable[[Any, Any, Any], None]:
+def _is_switch(field: Field) -> bool:
+    return isinstance(field.default, bool)
+
+
+def _set(field: Field) -> Callable[[Any, Any, Any], None]:
     def set_for_cell(p: Any, value: Any, _: Any) -> None:
         # A list of its own: the host copies the request for each cell, and the copies share what they hold.
         others = [argument for argument in p.script_args if not isinstance(argument, Cell)]
-        p.script_args = [*others, Cell({**values(p), name: _read(name, value)})]
+        p.script_args = [*others, Cell({**values(p), field.name: _read(field, value)})]
 
     return set_for_cell
 
 
-def _check(name: str) -> Callable[[Any, list[Any]], None]:
+def _check(field: Field) -> Callable[[Any, list[Any]], None]:
     def check_before_the_first_cell(_: Any, cells: list[Any]) -> None:
         for value in cells:
-            _read(name, value)
+            _read(field, value)
 
     return check_before_the_first_cell
 
 
-def _read(name: str, value: Any) -> bool | float:
+def _read(field: Field, value: Any) -> bool | float:
     """The value of one cell. Raises RuntimeError, which is what the plot shows, for one that is not allowed."""
-    field = FIELD_BY_NAME[name]
-    if isinstance(field.default, bool):
+    if _is_switch(field):
         words = {ON.lower(): True, "true": True, OFF.lower(): False, "false": False}
         if str(value).strip().lower() in words:
             return words[str(value).strip().lower()]
