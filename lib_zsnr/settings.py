@@ -61,8 +61,8 @@ class Field:
         raise refusal(f"{self.name} is {quoted(value)}; allowed is {self.allowed}")
 
     def as_text(self, value: bool | float) -> str:
-        """The value as it stands in infotext: True, False, or the shortest text that is read as the same number."""
-        return str(value) if isinstance(self.default, bool) else repr(float(value)).removesuffix(".0")
+        """The value as it stands in infotext: True, False, or a number in as few digits as read back the same."""
+        return str(value) if isinstance(self.default, bool) else repr(float(value) + 0.0).removesuffix(".0")
 
 
 _Value = TypeVar("_Value", bool, float)
@@ -156,6 +156,7 @@ class Settings:
 FIELDS: tuple[Field, ...] = tuple(each.metadata["row"](each.name) for each in fields(Settings) if each.metadata)
 FIELD_BY_NAME = {row.name: row for row in FIELDS}
 FOLLOWED = frozenset(row.name for row in FIELDS if row.followed)
+SPACINGS = tuple(row.name for row in FIELDS if row.spacing)
 PRESET_FIELDS = tuple(row.name for row in FIELDS if row.in_preset)
 
 

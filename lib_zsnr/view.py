@@ -11,14 +11,15 @@ from typing import Any, Protocol, Sequence
 class View:
     """checkpoint: a sentence about the loaded one. key: what its preset is kept under; "" where none is loaded.
 
-    locked: the fields that the person cannot decide now, and what they are. filled: values that a preset brings.
-    notes: what departs from the wish; problem: why no picture would be made. levels: the preview's, None for none.
+    locked: fields that are not editable now, with their values. filled: values that a preset brings.
+    notes: where the plan departs from the request. problem: why no picture would be made.
+    levels: the preview's, None for none.
     """
 
     checkpoint: str = ""
     key: str = ""
     has_preset: bool = False
-    locked: Mapping[str, bool] = field(default_factory=dict)
+    locked: Mapping[str, bool | float] = field(default_factory=dict)
     filled: Mapping[str, bool | float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     problem: str = ""

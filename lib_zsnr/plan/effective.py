@@ -16,38 +16,37 @@ from lib_zsnr.plan.facts import Model, Prediction, Sampler
 from lib_zsnr.plan.model import choose_prediction, choose_zero_terminal_snr
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.plan.spacing import choose_spacing
-from lib_zsnr.settings import FIELD_BY_NAME, FOLLOWED, ScheduleTypePolicy, Settings, SettingsError
+from lib_zsnr.settings import FIELD_BY_NAME, FOLLOWED, SPACINGS, ScheduleTypePolicy, Settings, SettingsError
 
 
 def effective(settings: Settings, plan: Plan, model: Model, sampler: Sampler, saved: Mapping[str, Any]) -> Settings:
     """The panel's values that bring this plan back, with the checkpoint's preset (`saved`) there and without it.
 
     follow_checkpoint: True only where following was asked for and would alone decide the same.
-    bridge: also True where the plan chose it unasked. trailing, and bridge where it was left out: as asked, since the
-    plan leaves it out again for the same reason.
+    A spacing is True where it was asked for, also where the plan left it out, as it will again; and where the plan
+    chose it unasked.
     """
-    done = replace(
+    done: dict[str, Any] = plan.field_values()
+    done |= {name: getattr(settings, name) or done[name] for name in SPACINGS}
+    listed = replace(
         settings,
-        zero_terminal_snr=plan.zero_terminal_snr,
-        v_prediction=plan.prediction == "v",
-        bridge=settings.bridge or plan.spacing_name == "bridge",
-        cfg_rescale=plan.cfg_rescale,
+        **done,
         explicit=frozenset(),
         preset=frozenset(),
         given=frozenset(FIELD_BY_NAME),
     )
-    if not done.follow_checkpoint:
-        return done
+    if not listed.follow_checkpoint:
+        return listed
     wanted = (plan.prediction, plan.zero_terminal_snr)
-    same = all(choose(each, model, sampler) == wanted for each in (done, done.with_preset(saved)))
-    return replace(done, follow_checkpoint=same)
+    same = all(choose(each, model, sampler) == wanted for each in (listed, listed.with_preset(saved)))
+    return replace(listed, follow_checkpoint=same)
 
 
 def choose(settings: Settings, model: Model, sampler: Sampler) -> tuple[Prediction, bool] | None:
     """What the model would be sampled as, and whether to zero terminal SNR; None where that is refused."""
     try:
-        prediction = choose_prediction(settings, model, sampler, [])
-        return prediction, choose_zero_terminal_snr(settings, model, prediction, [])
+        prediction = choose_prediction(settings, model, sampler).value
+        return prediction, choose_zero_terminal_snr(settings, model, prediction).value
     except SettingsError:
         return None
 

@@ -27,7 +27,7 @@ class Model:
 class Sampler:
     """The sampler as the plan needs it. `schedule_type` is what the person picked, "Automatic" for the default.
 
-    begins_below: image-to-image at a denoising strength that leaves out the first levels.
+    starts_below_terminal: image-to-image at a denoising strength that leaves out the first levels.
     rescaled_by: the extension that rescales the guidance of this request already, "" where none does.
     traits: what is known of the function that runs.
     """
@@ -36,6 +36,6 @@ class Sampler:
     family: Family
     schedule_type: str = "Automatic"
     steps: int = 20
-    begins_below: bool = False
+    starts_below_terminal: bool = False
     rescaled_by: str = ""
     traits: SamplerTraits = UNKNOWN

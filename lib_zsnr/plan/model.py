@@ -1,13 +1,17 @@
-"""What a model is sampled as: what its file says, what the person saved or ticked, and what departs from either."""
+"""What a model is sampled as: by its file, or as the person saved or ticked it; and what there is to say about it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from lib_zsnr.checkpoint.traits import Traits
+from lib_zsnr.plan.choice import Choice
 from lib_zsnr.plan.facts import Model, Prediction, Sampler
 from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import FOLLOWED, TITLE, Settings, SettingsError
 
 
-def choose_prediction(settings: Settings, model: Model, sampler: Sampler, warnings: list[str]) -> Prediction:
+def choose_prediction(settings: Settings, model: Model, sampler: Sampler) -> Choice[Prediction]:
     """What the model is sampled as. Raises SettingsError where every picture would be wrong."""
     traits = model.traits
     if traits.prediction == "edm":
@@ -21,15 +25,8 @@ def choose_prediction(settings: Settings, model: Model, sampler: Sampler, warnin
             )
         )
     known: Prediction = model.believed if traits.prediction == "unknown" else traits.prediction
-    asked: Prediction = "v" if settings.v_prediction else "epsilon"
-    chosen = known if settings.follows("v_prediction") else asked
-    if chosen != asked and settings.v_prediction:
-        why = traits.prediction_evidence or sentence("the file does not say, the WebUI treats it so")
-        text = "v-prediction was ticked, but the checkpoint is followed and counts as epsilon ({why})."
-        warnings.append(sentence(text, why=why))
-    if chosen != known and traits.prediction != "unknown":
-        text = "Sampled as {chosen} as asked, but the file says {known} ({evidence})."
-        warnings.append(sentence(text, chosen=chosen, known=known, evidence=traits.prediction_evidence))
+    ticked: Prediction = "v" if settings.v_prediction else "epsilon"
+    chosen = known if settings.follows("v_prediction") else ticked
     if sampler.family == "lcm" and chosen == "v":
         raise SettingsError(
             sentence(
@@ -38,17 +35,33 @@ def choose_prediction(settings: Settings, model: Model, sampler: Sampler, warnin
                 title=TITLE,
             )
         )
-    return chosen
+    return Choice(chosen, tuple(_notes_on_prediction(settings, traits, known, chosen)))
 
 
-def choose_zero_terminal_snr(settings: Settings, model: Model, prediction: Prediction, warnings: list[str]) -> bool:
-    """Whether the schedule is rescaled to zero terminal SNR."""
+def _notes_on_prediction(settings: Settings, traits: Traits, known: Prediction, chosen: Prediction) -> Iterator[str]:
+    """known: what the model predicts by all that is known. chosen: what it is sampled as."""
+    if chosen == "epsilon" and settings.v_prediction:
+        why = traits.prediction_evidence or sentence("the file does not say, the WebUI treats it so")
+        text = "v-prediction was ticked, but the checkpoint is followed and counts as epsilon ({why})."
+        yield sentence(text, why=why)
+    if chosen != known and traits.prediction != "unknown":
+        text = "Sampled as {chosen} as asked, but the file says {known} ({evidence})."
+        yield sentence(text, chosen=chosen, known=known, evidence=traits.prediction_evidence)
+
+
+def choose_zero_terminal_snr(settings: Settings, model: Model, prediction: Prediction) -> Choice[bool]:
+    """Whether the schedule is rescaled to zero terminal SNR. prediction: what the model is sampled as."""
     traits = model.traits
     if not settings.follows("zero_terminal_snr"):
-        _warn_of_choice(settings, model, prediction, warnings)
-        return settings.zero_terminal_snr
-    zero = bool(traits.zero_terminal_snr)
-    if zero and prediction == "epsilon":
+        chosen = settings.zero_terminal_snr
+        return Choice(chosen, tuple(_notes_on_own_choice(chosen, traits, prediction)))
+    zero = traits.zero_terminal_snr is True and prediction == "v"
+    return Choice(zero, tuple(_notes_on_followed(settings, traits, prediction, zero)))
+
+
+def _notes_on_followed(settings: Settings, traits: Traits, prediction: Prediction, zero: bool) -> Iterator[str]:
+    """Where the schedule that the file decided on is not the one that it names, or not the one that was ticked."""
+    if traits.zero_terminal_snr and prediction == "epsilon":
         # Measured (docs/evidence.md): such a model's pictures are as good by the normal schedule as by its own from
         # the same highest sigma, and broken by its own from the terminal level.
         text = (
@@ -56,8 +69,7 @@ def choose_zero_terminal_snr(settings: Settings, model: Model, prediction: Predi
             "would count 4519-fold and most likely break the picture, even in a model trained so. The normal schedule "
             'was used. If it predicts v after all, untick "Follow the checkpoint" and choose yourself.'
         )
-        warnings.append(sentence(text, evidence=traits.zero_terminal_snr_evidence))
-        zero = False
+        yield sentence(text, evidence=traits.zero_terminal_snr_evidence)
     if settings.zero_terminal_snr and not zero:
         no = traits.zero_terminal_snr is False
         said = sentence("says no") if no else sentence("does not say that it was trained so")
@@ -65,29 +77,27 @@ def choose_zero_terminal_snr(settings: Settings, model: Model, prediction: Predi
             "The zero-terminal-SNR schedule was ticked, but the checkpoint is followed and {said}; the normal "
             'schedule was used. Untick "Follow the checkpoint" to decide yourself.'
         )
-        warnings.append(sentence(text, said=said))
-    return zero
+        yield sentence(text, said=said)
 
 
-def _warn_of_choice(settings: Settings, model: Model, prediction: Prediction, warnings: list[str]) -> None:
-    """Say what speaks against the person's own choice of the schedule."""
-    traits, chosen = model.traits, settings.zero_terminal_snr
+def _notes_on_own_choice(chosen: bool, traits: Traits, prediction: Prediction) -> Iterator[str]:
+    """What speaks against the person's own choice of the schedule."""
     if chosen and prediction == "epsilon":
         text = (
             "From pure noise an epsilon model's error counts 4519-fold, even in a model trained so: expect a broken "
             "picture. Switch the zero-terminal-SNR schedule off, or use a v-prediction model."
         )
-        warnings.append(sentence(text))
+        yield sentence(text)
     elif traits.zero_terminal_snr is not None and traits.zero_terminal_snr != chosen:
         text = (
             "The file says that the model was trained to zero terminal SNR ({evidence}); your choice was used."
             if traits.zero_terminal_snr
             else "The file says that the model was not trained to zero terminal SNR ({evidence}); your choice was used."
         )
-        warnings.append(sentence(text, evidence=traits.zero_terminal_snr_evidence))
+        yield sentence(text, evidence=traits.zero_terminal_snr_evidence)
 
 
-def decided(settings: Settings, model: Model, prediction: Prediction, zero: bool) -> str:
+def follow_report(settings: Settings, model: Model, prediction: Prediction, zero: bool) -> str:
     """How following the checkpoint decided, for the log; "" where it was not followed."""
     if not settings.follow_checkpoint:
         return ""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from lib_zsnr.core.guidance import Space
 from lib_zsnr.core.spacing import Spacing
+from lib_zsnr.plan.choice import Choice
 from lib_zsnr.plan.facts import Model, Prediction, Sampler
-from lib_zsnr.plan.model import choose_prediction, choose_zero_terminal_snr, decided
+from lib_zsnr.plan.model import choose_prediction, choose_zero_terminal_snr, follow_report
 from lib_zsnr.plan.spacing import choose_spacing, notes_on_solver
 from lib_zsnr.sentences import sentence
-from lib_zsnr.settings import Settings
+from lib_zsnr.settings import SPACINGS, Settings
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,10 @@ class Plan:
     """What one sampler call will do; effective values only.
 
     active: False leaves the WebUI alone. spacing: None keeps the levels that the WebUI would visit.
-    own_schedule: False keeps the noise schedule that the WebUI would use, whatever it is.
-    first_order_above: as in `samplers.SamplerTraits`.
-    warnings: what departs from the request, in whole sentences. decided: how following decided, for the log.
+    replaces_schedule: False keeps the noise schedule that the WebUI would use, whatever it is.
+    rescale_space: where CFG rescale measures. first_order_above: as in `samplers.SamplerTraits`.
+    warnings: where the plan departs from the request, and what to expect, in whole sentences.
+    follow_report: how following the checkpoint decided, for the log; "" where it was not followed.
     """
 
     active: bool
@@ -28,17 +30,26 @@ class Plan:
     zero_terminal_snr: bool = False
     spacing: Spacing | None = None
     cfg_rescale: float = 0.0
-    space: Space = "v"
-    own_schedule: bool = True
+    rescale_space: Space = "v"
+    replaces_schedule: bool = True
     first_order_above: float | None = None
     landing_sigma_per_step: float | None = None
     warnings: tuple[str, ...] = ()
-    decided: str = ""
+    follow_report: str = ""
 
     @property
     def spacing_name(self) -> str:
         """The name of the spacing, "" for the WebUI's own levels."""
         return "" if self.spacing is None else self.spacing.name
+
+    def field_values(self) -> dict[str, bool | float]:
+        """What is done, as the values of the fields that a plan decides; by the field's name."""
+        return {
+            "zero_terminal_snr": self.zero_terminal_snr,
+            "v_prediction": self.prediction == "v",
+            "cfg_rescale": self.cfg_rescale,
+            **{name: name == self.spacing_name for name in SPACINGS},
+        }
 
 
 def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: bool = False) -> Plan:
@@ -53,66 +64,69 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         return Plan(active=False, warnings=(flow_refusal(model),))
     if settings.rescale_only:
         return _rescale_only(settings, model, sampler)
-    warnings: list[str] = list(model.traits.conflicts)
-    if model.traits.problem and settings.follow_checkpoint:
-        warnings.append(model.traits.problem)
-    prediction = choose_prediction(settings, model, sampler, warnings)
-    zero = choose_zero_terminal_snr(settings, model, prediction, warnings)
-    spacing = choose_spacing(settings, sampler, zero)
-    warnings += [*spacing.notes, *notes_on_solver(sampler, zero)]
-    if host_option:
-        warnings.append(
-            sentence(
-                'The WebUI\'s own option "Noise schedule for sampling: Zero Terminal SNR" is on as well; '
-                "this extension was used instead of it."
-            )
-        )
+    prediction = choose_prediction(settings, model, sampler)
+    zero = choose_zero_terminal_snr(settings, model, prediction.value)
+    spacing = choose_spacing(settings, sampler, zero.value)
+    cfg_rescale = _cfg_rescale(settings, model, sampler)
+    on_the_option = sentence(
+        'The WebUI\'s own option "Noise schedule for sampling: Zero Terminal SNR" is on as well; '
+        "this extension was used instead of it."
+    )
     return Plan(
         active=True,
-        prediction=prediction,
-        zero_terminal_snr=zero,
+        prediction=prediction.value,
+        zero_terminal_snr=zero.value,
         spacing=spacing.value,
-        cfg_rescale=_cfg_rescale(settings, model, sampler, warnings),
-        space=_space(settings, prediction),
-        first_order_above=sampler.traits.first_order_steps_above(sampler.steps) if zero else None,
+        cfg_rescale=cfg_rescale.value,
+        rescale_space=_rescale_space(settings, prediction.value),
+        first_order_above=sampler.traits.first_order_steps_above(sampler.steps) if zero.value else None,
         landing_sigma_per_step=sampler.traits.landing_sigma_per_step,
-        warnings=tuple(warnings),
-        decided=decided(settings, model, prediction, zero),
+        warnings=(
+            *_notes_on_file(settings, model),
+            *prediction.notes,
+            *zero.notes,
+            *spacing.notes,
+            *notes_on_solver(sampler, zero.value),
+            *([on_the_option] if host_option else []),
+            *cfg_rescale.notes,
+        ),
+        follow_report=follow_report(settings, model, prediction.value, zero.value),
     )
 
 
 def _rescale_only(settings: Settings, model: Model, sampler: Sampler) -> Plan:
     """A plan that leaves everything but the guidance to the WebUI."""
-    warnings: list[str] = []
+    cfg_rescale = _cfg_rescale(settings, model, sampler)
     return Plan(
         active=True,
         prediction=model.believed,
-        cfg_rescale=_cfg_rescale(settings, model, sampler, warnings),
-        space=_space(settings, model.believed),
-        own_schedule=False,
-        warnings=tuple(warnings),
+        cfg_rescale=cfg_rescale.value,
+        rescale_space=_rescale_space(settings, model.believed),
+        replaces_schedule=False,
+        warnings=cfg_rescale.notes,
     )
 
 
-def _cfg_rescale(settings: Settings, model: Model, sampler: Sampler, warnings: list[str]) -> float:
+def _notes_on_file(settings: Settings, model: Model) -> tuple[str, ...]:
+    """What the checkpoint file says against itself; and where it is followed, why it could not be read."""
+    problem = model.traits.problem if settings.follow_checkpoint else ""
+    return (*model.traits.conflicts, problem) if problem else model.traits.conflicts
+
+
+def _cfg_rescale(settings: Settings, model: Model, sampler: Sampler) -> Choice[float]:
     if model.is_edit and settings.cfg_rescale > 0:
-        warnings.append(
-            sentence("CFG rescale was left out: InstructPix2Pix has two guidance scales, the paper's has one.")
-        )
-        return 0.0
+        text = "CFG rescale was left out: InstructPix2Pix has two guidance scales, the paper's has one."
+        return Choice(0.0, (sentence(text),))
     if sampler.rescaled_by and settings.cfg_rescale > 0:
-        warnings.append(
-            sentence(
-                "CFG rescale was left to the extension {name}, which does it for this picture already. To have it "
-                "done here, set it to 0 there or switch that extension off.",
-                name=sampler.rescaled_by,
-            )
+        text = (
+            "CFG rescale was left to the extension {name}, which does it for this picture already. To have it "
+            "done here, set it to 0 there or switch that extension off."
         )
-        return 0.0
-    return settings.cfg_rescale
+        return Choice(0.0, (sentence(text, name=sampler.rescaled_by),))
+    return Choice(settings.cfg_rescale)
 
 
-def _space(settings: Settings, prediction: Prediction) -> Space:
+def _rescale_space(settings: Settings, prediction: Prediction) -> Space:
     return prediction if settings.rescale_space == "raw" else settings.rescale_space
 
 

@@ -49,7 +49,7 @@ def _against_the_bridge(sampler: Sampler, zero: bool) -> str:
         return sentence(text)
     if sampler.family == "timesteps":
         return sentence("Bridge spacing was left out: {name} visits whole timesteps only.", name=sampler.name)
-    if sampler.begins_below:
+    if sampler.starts_below_terminal:
         # It would also change what the strength means: half of its levels are far above half of trailing's.
         text = "Bridge spacing was left out: at this denoising strength the picture does not begin as pure noise."
         return sentence(text)
@@ -58,12 +58,12 @@ def _against_the_bridge(sampler: Sampler, zero: bool) -> str:
 
 def _steps_needed_by_trailing(sampler: Sampler, zero: bool) -> int:
     """What starts below the terminal level does not decide the overall brightness any more."""
-    return 0 if sampler.begins_below or not zero else sampler.traits.trailing_from_steps
+    return 0 if sampler.starts_below_terminal or not zero else sampler.traits.trailing_from_steps
 
 
 def notes_on_solver(sampler: Sampler, zero: bool) -> tuple[str, ...]:
     """What of the way out of the terminal level a person should know before the image is made."""
-    if not zero or sampler.begins_below:
+    if not zero or sampler.starts_below_terminal:
         return ()
     traits = sampler.traits
     if not traits.known and traits.own_levels:

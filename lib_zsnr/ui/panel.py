@@ -103,7 +103,7 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
         event.then(show, inputs=asked, outputs=shown, **quiet)
 
 
-def _update(field: Field, locked: Mapping[str, bool], filled: Mapping[str, Any]) -> Any:
+def _update(field: Field, locked: Mapping[str, Any], filled: Mapping[str, Any]) -> Any:
     if field.name in locked:
         return gr.update(value=locked[field.name], interactive=False)
     free = {"interactive": True} if field.name in FOLLOWED else {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.settings import FIELD_BY_NAME, Settings
+from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, Field, Settings
 from lib_zsnr.settings_page import RESCALE_SPACE, SCHEDULE_TYPE
 
 NOTE = "ZSNR note"
@@ -13,49 +14,39 @@ HIRES = "Hires "
 REFINER = "Refiner "
 RESCALE_ONLY = "ZSNR prompt tag CFG rescale"
 NOT_USED = "asked for, not used"
-_RESCALE = FIELD_BY_NAME["cfg_rescale"].infotext
+_RESCALE = FIELD_BY_NAME["cfg_rescale"]
 # Settings of the whole request: the host takes them from the infotext as overrides, which know no passes.
 _OF_THE_REQUEST = (RESCALE_SPACE.infotext, SCHEDULE_TYPE.infotext)
 
 
-def infotext(done: Settings, plan: Plan, guided: bool = True, policy_decides: bool = False) -> dict[str, str]:
+def describe_pass(effective: Settings, plan: Plan, guided: bool = True, policy_decides: bool = False) -> dict[str, str]:
     """Infotext keys and values of one sampler call; empty where the plan does nothing.
 
-    done: what `lib_zsnr.plan.effective` says. guided: False where the CFG scale leaves nothing to rescale.
+    effective: what `lib_zsnr.plan.effective` says. guided: False where the CFG scale leaves nothing to rescale.
     A box whose wish could not be met reads back as ticked: the plan leaves it out again.
     """
     note = {NOTE: " ".join(plan.warnings)} if plan.warnings else {}
     if not plan.active:
         return note
-    cfg_rescale = plan.cfg_rescale if guided else 0.0
-    keys: dict[str, str] = {RESCALE_SPACE.infotext: done.rescale_space} if cfg_rescale else {}
-    if done.rescale_only:
+    done = plan.field_values()
+    if not guided:
+        done["cfg_rescale"] = 0.0
+    keys: dict[str, str] = {RESCALE_SPACE.infotext: effective.rescale_space} if done["cfg_rescale"] else {}
+    if effective.rescale_only:
         # What brings the same picture back is the tag in the prompt.
-        return {RESCALE_ONLY: number(cfg_rescale), **keys, **note}
-    values = {
-        "enabled": "True",
-        "follow_checkpoint": str(done.follow_checkpoint),
-        "zero_terminal_snr": str(done.zero_terminal_snr),
-        "trailing": _done(done.trailing, plan.spacing_name == "trailing"),
-        "v_prediction": str(done.v_prediction),
-        "cfg_rescale": number(cfg_rescale),
-        "bridge": _done(done.bridge, plan.spacing_name == "bridge"),
-    }
+        return {RESCALE_ONLY: _RESCALE.as_text(done["cfg_rescale"]), **keys, **note}
+    fields = {field.infotext: _as_text(field, getattr(effective, field.name), done) for field in FIELDS}
     if policy_decides:
-        keys[SCHEDULE_TYPE.infotext] = done.schedule_type_policy
-    return {FIELD_BY_NAME[name].infotext: value for name, value in values.items()} | keys | note
+        keys[SCHEDULE_TYPE.infotext] = effective.schedule_type_policy
+    return {**fields, **keys, **note}
 
 
-def number(value: float) -> str:
-    """The shortest text that is read as the same number: 0.7, 0, 0.123456789. There is no -0."""
-    return repr(float(value) + 0.0).removesuffix(".0")
+def _as_text(field: Field, wish: bool | float, done: Mapping[str, bool | float]) -> str:
+    value = done.get(field.name, wish)
+    return NOT_USED if wish is True and value is False else field.as_text(value)
 
 
-def _done(asked: bool, done: bool) -> str:
-    return NOT_USED if asked and not done else str(done)
-
-
-def clear(p: Any) -> None:
+def clear_keys(p: Any) -> None:
     """Take out what an earlier batch, or an earlier cell of a grid, has written: they share one dict."""
     written = p.extra_generation_params
     # Another extension's key may be anything.
@@ -63,7 +54,7 @@ def clear(p: Any) -> None:
         del written[key]
 
 
-def write(p: Any, keys: dict[str, str]) -> None:
+def write_keys(p: Any, keys: dict[str, str]) -> None:
     """Put the keys into the request's infotext; in the hires pass only those that differ from the first pass."""
     written = p.extra_generation_params
     if getattr(p, "is_hr_pass", False):
@@ -73,12 +64,12 @@ def write(p: Any, keys: dict[str, str]) -> None:
         written.update(keys)
 
 
-def nothing_rescaled(p: Any) -> None:
+def write_nothing_rescaled(p: Any) -> None:
     """Put down that this pass came to no rescale: there was no guidance, or it was skipped at every step."""
     written, second = p.extra_generation_params, getattr(p, "is_hr_pass", False)
     if not second:
         written.pop(RESCALE_SPACE.infotext, None)
-    for key in (_RESCALE, RESCALE_ONLY):
+    for key in (_RESCALE.infotext, RESCALE_ONLY):
         if second:
             written.pop(HIRES + key, None)
             if written.get(key, "0") != "0":
@@ -89,16 +80,17 @@ def nothing_rescaled(p: Any) -> None:
 
 def write_refiner(p: Any, plan: Plan) -> None:
     """Put down how the refiner was sampled; it is its own checkpoint with its own plan."""
-    written = p.extra_generation_params
-    written[REFINER + FIELD_BY_NAME["zero_terminal_snr"].infotext] = str(plan.zero_terminal_snr)
-    written[REFINER + FIELD_BY_NAME["v_prediction"].infotext] = str(plan.prediction == "v")
+    done = plan.field_values()
+    for field in FIELDS:
+        if field.followed:
+            p.extra_generation_params[REFINER + field.infotext] = field.as_text(done[field.name])
 
 
 def correct_host_infotext(p: Any, plan: Plan, rescaled: bool) -> None:
     """Take back what the infotext says and the sampling did not do: the host's own words, and a rescale of nothing."""
     if not rescaled:
-        nothing_rescaled(p)
-    if plan.own_schedule:
+        write_nothing_rescaled(p)
+    if plan.replaces_schedule:
         p.extra_generation_params.pop("Noise Schedule", None)
     if plan.zero_terminal_snr:
         # The zero-SNR schedule is rebuilt in float64, so the host's downcast does not apply to it.

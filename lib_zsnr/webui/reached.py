@@ -34,7 +34,7 @@ def take_back(p: Any) -> None:
     """After sampling: where the plan reached no sampler call, take the claim out of the infotext and say so."""
     if not getattr(p, _EXPECTED, False):
         return
-    infotext.clear(p)
+    infotext.clear_keys(p)
     if shared.state.interrupted:
         return
     told = sentence(

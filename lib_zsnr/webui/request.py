@@ -34,7 +34,7 @@ def describe(p: Any, args: Sequence[Any]) -> None:
     setattr(p, _FAULT, None)
     reached.expect(p, False)
     try:
-        infotext.clear(p)
+        infotext.clear_keys(p)
         if asked_for(p, args):
             _describe(p, args)
     except SettingsError:
@@ -120,7 +120,7 @@ def _planned(p: Any, settings: Settings, sd_model: Any, sampler: Any) -> tuple[p
     saved = checkpoints.preset_of(checkpoints.of_model(sd_model))
     done = effective(settings, plan, facts, asked, saved)
     decides = policy_decides(settings, plan, asked)
-    infotext.write(p, infotext.infotext(done, plan, strength.is_guided(p, sampler), decides))
+    infotext.write_keys(p, infotext.describe_pass(done, plan, strength.is_guided(p, sampler), decides))
     return plan, first_model.remember(p, done, facts, saved, sd_model)
 
 
@@ -142,7 +142,7 @@ def _refiner_plan(p: Any, settings: Settings, first: first_model.FirstModel, sd_
 def _sampler(p: Any, sampler: Any) -> Sampler:
     scheduler = (getattr(p, "hr_scheduler", None) if p.is_hr_pass else None) or p.scheduler or "Automatic"
     steps = (p.hr_second_pass_steps if p.is_hr_pass else 0) or p.steps
-    below, other = strength.request_begins_below(p), hosts.current().rescaled_by(p)
+    below, other = strength.request_starts_below_terminal(p), hosts.current().rescaled_by(p)
     return sampler_facts.read(sampler, scheduler, steps, below, other)
 
 
@@ -152,5 +152,5 @@ def _tell(p: Any, plan: planning.Plan) -> None:
     for warning in new:
         p.comment(warning)
         log.warning("[%s] %s", TITLE, warning)
-    if plan.decided and p.iteration == 0:
-        log.info("[%s] %s", TITLE, printable(plan.decided))
+    if plan.follow_report and p.iteration == 0:
+        log.info("[%s] %s", TITLE, printable(plan.follow_report))

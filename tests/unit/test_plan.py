@@ -52,7 +52,7 @@ def test_following_takes_both_from_the_file():
         0.7,
     )
     assert made.warnings == ()
-    assert "marker tensor v_pred" in made.decided
+    assert "marker tensor v_pred" in made.follow_report
 
 
 def test_v_alone_says_nothing_about_zero_snr():
@@ -144,7 +144,7 @@ def test_an_unknown_sampler_gets_the_safe_treatment_and_a_word_where_that_change
     assert made.first_order_above == TERMINAL
     assert any("Strange" in warning for warning in made.warnings)
     assert plan(Settings(enabled=True), UNKNOWN, strange).warnings == ()
-    below = Sampler("Strange", "k-diffusion", begins_below=True)
+    below = Sampler("Strange", "k-diffusion", starts_below_terminal=True)
     assert plan(Settings(enabled=True), sampler=below).warnings == ()
     own = Sampler("Strange", "k-diffusion", traits=UNKNOWN_WITH_OWN_LEVELS)
     made = plan(Settings(enabled=True), sampler=own)
@@ -179,12 +179,7 @@ def test_edit_models_are_not_rescaled():
 
 def test_rescale_only_leaves_the_rest_to_the_webui():
     made = plan(Settings(enabled=True, zero_terminal_snr=True, cfg_rescale=0.4, rescale_only=True), believed="epsilon")
-    assert (made.active, made.own_schedule, made.spacing is TRAILING, made.zero_terminal_snr) == (
-        True,
-        False,
-        False,
-        False,
-    )
+    assert (made.active, made.replaces_schedule, made.spacing, made.zero_terminal_snr) == (True, False, None, False)
     assert (made.prediction, made.cfg_rescale, made.warnings) == ("epsilon", 0.4, ())
 
 
@@ -193,7 +188,7 @@ def test_rescale_only_leaves_the_rest_to_the_webui():
     [("v", UNKNOWN, "v"), ("raw", UNKNOWN, "epsilon"), ("raw", V_ZSNR, "v"), ("x0", V_ZSNR, "x0")],
 )
 def test_the_space_of_the_rescale(space: str, traits: Traits, expected: str):
-    assert plan(Settings(enabled=True, rescale_space=space), traits).space == expected  # type: ignore[arg-type]
+    assert plan(Settings(enabled=True, rescale_space=space), traits).rescale_space == expected  # type: ignore[arg-type]
 
 
 def test_a_picked_schedule_type_is_kept_where_the_settings_say_so():
@@ -207,7 +202,7 @@ def test_a_preset_decides_instead_of_the_file():
     made = plan(Settings(enabled=True).with_preset({"v_prediction": False, "zero_terminal_snr": False}))
     assert (made.prediction, made.zero_terminal_snr) == ("epsilon", False)
     assert any("marker tensor v_pred" in warning for warning in made.warnings)
-    assert "your preset" in made.decided
+    assert "your preset" in made.follow_report
 
 
 @pytest.mark.parametrize(

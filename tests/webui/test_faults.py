@@ -25,9 +25,9 @@ PLACES = [
     "lib_zsnr.webui.checkpoints.preset_of",
     "lib_zsnr.webui.hosts.a1111.model.read_model",
     "lib_zsnr.webui.hosts.a1111.model.planned_alphas_cumprod",
-    "lib_zsnr.webui.sampling.strength.begins_below",
-    "lib_zsnr.webui.infotext.infotext",
-    "lib_zsnr.webui.infotext.clear",
+    "lib_zsnr.webui.sampling.strength.starts_below_terminal",
+    "lib_zsnr.webui.infotext.describe_pass",
+    "lib_zsnr.webui.infotext.clear_keys",
     "lib_zsnr.webui.hosts.a1111.other_rescale.at_work",
     "lib_zsnr.webui.sampling.attach.attach",
     "lib_zsnr.webui.sampling.k_family.install",
@@ -52,7 +52,7 @@ def fail(*_, **__):
 @pytest.mark.parametrize("zsnr", [[True], {"enabled": True}, {"enabled": True, "cfg_rescale": 0.5}], ids=str)
 def test_a_fault_means_no_picture(driver, monkeypatch, place, zsnr):
     request = {**on(driver, steps=2), "zsnr": zsnr}
-    if place.endswith("begins_below"):
+    if place.endswith("starts_below_terminal"):
         ask, request = driver.img2img, {**request, "denoising_strength": 0.5}
     else:
         ask = driver.txt2img

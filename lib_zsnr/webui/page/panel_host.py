@@ -12,7 +12,7 @@ from lib_zsnr.arguments import parse
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.presets.store import PresetError
 from lib_zsnr.sentences import sentence
-from lib_zsnr.settings import FIELD_BY_NAME, PRESET_FIELDS, Settings, SettingsError
+from lib_zsnr.settings import FIELD_BY_NAME, FOLLOWED, PRESET_FIELDS, Settings, SettingsError
 from lib_zsnr.view import View
 from lib_zsnr.webui import checkpoints
 from lib_zsnr.webui.page import preview, preview_request, settings_page
@@ -74,13 +74,13 @@ class WebuiPanelHost:
             plan, levels = _planned(settings.with_preset(preset), asked)
         except (SettingsError, preview.PreviewUnavailableError) as error:
             return replace(view, problem=str(error))
-        locked = {"zero_terminal_snr": plan.zero_terminal_snr, "v_prediction": plan.prediction == "v"}
-        followed = locked if settings.follow_checkpoint else {}
+        done = plan.field_values()
+        locked = {name: done[name] for name in FOLLOWED} if settings.follow_checkpoint else {}
         # What the file says against itself stands in the checkpoint's line already.
         said = (*checkpoint.traits.conflicts, checkpoint.traits.problem)
         told = [warning for warning in plan.warnings if warning not in said]
         notes = (*told, *_hints(), *([asked.problem] if asked.problem else []))
-        return replace(view, locked=followed, notes=notes, levels=levels)
+        return replace(view, locked=locked, notes=notes, levels=levels)
 
     def save_preset(self, values: Sequence[Any]) -> str:
         """Save the values for the loaded checkpoint."""

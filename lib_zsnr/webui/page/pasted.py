@@ -10,7 +10,7 @@ from modules import infotext_utils, shared
 
 from lib_zsnr.plan import effective
 from lib_zsnr.plan.facts import Model, Sampler
-from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, Field, RescaleSpace, Settings
+from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, SPACINGS, Field, RescaleSpace, Settings
 from lib_zsnr.webui import checkpoints
 from lib_zsnr.webui.infotext import HIRES, NOT_USED, RESCALE_ONLY
 from lib_zsnr.webui.page import other_programs, prompt_tag, settings_page
@@ -92,7 +92,8 @@ def _others(params: Mapping[str, Any]) -> Pasted:
     found = other_programs.find(params, _read_elsewhere())
     values: dict[str, bool | float] = {}
     if found.cfg_rescale or found.schedule or found.trailing:
-        values = {"enabled": True, "trailing": found.trailing, "bridge": False, "cfg_rescale": found.cfg_rescale or 0.0}
+        spacings = dict.fromkeys(SPACINGS, False) | {"trailing": found.trailing}
+        values = {"enabled": True, **spacings, "cfg_rescale": found.cfg_rescale or 0.0}
     schedule: str | None = ""
     left_out = found.left_out
     if found.schedule:

@@ -10,7 +10,6 @@ from modules.infotext_utils import PasteField
 from lib_zsnr.settings import FIELD_BY_NAME, TITLE, Field
 from lib_zsnr.settings_page import RESCALE_SPACE, SCHEDULE_TYPE, SettingsPageRow
 from lib_zsnr.webui.errors import ZeroTerminalSNRError
-from lib_zsnr.webui.infotext import number
 from lib_zsnr.webui.page import other_programs, pasted
 
 log = logging.getLogger("zero_terminal_snr")
@@ -43,7 +42,7 @@ def on_infotext_pasted(infotext: str, result: dict[str, Any]) -> None:
     for key in found.unusable:
         result.pop(key)
     for name, value in found.values.items():
-        result[FIELD_BY_NAME[name].infotext] = str(value) if isinstance(value, bool) else number(value)
+        result[FIELD_BY_NAME[name].infotext] = FIELD_BY_NAME[name].as_text(value)
     if found.schedule is None:
         result.pop(other_programs.SCHEDULE_KEY, None)
     elif found.schedule:

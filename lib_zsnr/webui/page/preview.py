@@ -20,7 +20,7 @@ from lib_zsnr.webui import hosts
 from lib_zsnr.webui.page.levels import described, nothing
 from lib_zsnr.webui.page.preview_request import PreviewRequest
 from lib_zsnr.webui.sampling import attach, k_family, sampler_facts, timesteps_family
-from lib_zsnr.webui.sampling.strength import begins_below, leaves_all
+from lib_zsnr.webui.sampling.strength import leaves_all, starts_below_terminal
 
 # Image-to-image at low strength counts in more steps than it makes. The host's schedule types take up to 0.07 ms for
 # each, ours next to nothing; the preview has 50 ms and 10 MB for all.
@@ -60,15 +60,15 @@ def _plan_for(sd_model: Any, settings: Settings, asked: PreviewRequest) -> tuple
         sampler = hosts.current().sampler_to_look_at(config.name, sd_model)
     except Exception as error:  # as in sampling: the host refuses some samplers for some models
         raise SettingsError(f"{TITLE}: the WebUI cannot make the sampler {config.name} ({quoted(error)}).") from error
-    looked_at = sampler_facts.read(sampler, schedule_type, asked.steps, _begins_below(asked))
+    looked_at = sampler_facts.read(sampler, schedule_type, asked.steps, _starts_below_terminal(asked))
     return make_plan(settings, facts, looked_at, hosts.current().rescales_every_schedule()), sampler
 
 
-def _begins_below(asked: PreviewRequest) -> bool:
+def _starts_below_terminal(asked: PreviewRequest) -> bool:
     if asked.denoising_strength is None:
         return False
     try:
-        return begins_below(_request(asked))
+        return starts_below_terminal(_request(asked))
     except OverflowError:  # steps / 1e-310
         return True
 

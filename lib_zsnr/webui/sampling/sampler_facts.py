@@ -34,7 +34,7 @@ def traits(sampler: Any) -> SamplerTraits:
     return replace(unknown, restarts=_RESTARTS in parameters)
 
 
-def read(sampler: Any, schedule_type: str, steps: int, begins_below: bool, rescaled_by: str = "") -> Sampler:
+def read(sampler: Any, schedule_type: str, steps: int, starts_below_terminal: bool, rescaled_by: str = "") -> Sampler:
     """The facts that a plan needs of a sampler object and of what is asked of it; the fields are those of `Sampler`."""
     name, family = sampler.config.name, hosts.current().family_of(sampler)
-    return Sampler(name, family, schedule_type, steps, begins_below, rescaled_by, traits(sampler))
+    return Sampler(name, family, schedule_type, steps, starts_below_terminal, rescaled_by, traits(sampler))

@@ -11,7 +11,7 @@ from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.sampling import sampler_facts
 
 
-def begins_below(p: Any, steps: int | None = None) -> bool:
+def starts_below_terminal(p: Any, steps: int | None = None) -> bool:
     """Whether the host's sample_img2img leaves out the first levels.
 
     steps: as the host passes them, in hires fix only.
@@ -20,11 +20,11 @@ def begins_below(p: Any, steps: int | None = None) -> bool:
     return bool(t_enc + 1 < whole)
 
 
-def request_begins_below(p: Any) -> bool:
+def request_starts_below_terminal(p: Any) -> bool:
     """The same for the pass of a request that is about to be sampled."""
     if p.is_hr_pass:
-        return begins_below(p, p.hr_second_pass_steps or p.steps)
-    return isinstance(p, StableDiffusionProcessingImg2Img) and begins_below(p)
+        return starts_below_terminal(p, p.hr_second_pass_steps or p.steps)
+    return isinstance(p, StableDiffusionProcessingImg2Img) and starts_below_terminal(p)
 
 
 def leaves_all(p: Any, steps: int, plan: Plan) -> bool:
@@ -33,7 +33,7 @@ def leaves_all(p: Any, steps: int, plan: Plan) -> bool:
     At strength 0 the host makes one call all the same, at the lowest of its levels (sigma 0.03), and fails with DPM
     fast and DPM adaptive. Trailing's lowest is higher (0.23 with 20 steps), and would be seen.
     """
-    return steps == 0 or (plan.own_schedule and p.denoising_strength == 0)
+    return steps == 0 or (plan.replaces_schedule and p.denoising_strength == 0)
 
 
 def is_guided(p: Any, sampler: Any) -> bool:

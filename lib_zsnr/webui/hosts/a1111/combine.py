@@ -48,8 +48,8 @@ class Combine:
         cond = conditional(x_out, conds_list, len(denoised))
         if isinstance(self.denoiser, TimestepsDenoiser):
             level = self.denoiser.alphas_cumprod_at(level)
-            return rescale_cfg_of_epsilon(x, level, cond, denoised, self.plan.cfg_rescale, self.plan.space)
-        return rescale_cfg(x, level, cond, denoised, self.plan.cfg_rescale, self.plan.space)
+            return rescale_cfg_of_epsilon(x, level, cond, denoised, self.plan.cfg_rescale, self.plan.rescale_space)
+        return rescale_cfg(x, level, cond, denoised, self.plan.cfg_rescale, self.plan.rescale_space)
 
 
 def conditional(x_out: Tensor, conds_list: CondsList, images: int) -> Tensor:

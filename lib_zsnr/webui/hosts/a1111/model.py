@@ -60,7 +60,7 @@ def believed_of(sd_model: Any) -> Prediction:
 def planned_alphas_cumprod(sd_model: Any, plan: Plan) -> Tensor:
     """The schedule that the plan samples with: float32 `[T]`, a tensor of its own, on the model's device."""
     live = sd_model.alphas_cumprod
-    if not plan.own_schedule:
+    if not plan.replaces_schedule:
         return live.detach().to(torch.float32).clone()
     trained = trained_alphas_cumprod(sd_model)
     if plan.zero_terminal_snr:
