@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lib_zsnr import __version__
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, Field, Settings
 from lib_zsnr.settings_page import RESCALE_SPACE, SCHEDULE_TYPE
 
 NOTE = "ZSNR note"
+VERSION = "ZSNR version"
 HIRES = "Hires "
 REFINER = "Refiner "
 RESCALE_ONLY = "ZSNR prompt tag CFG rescale"
 NOT_USED = "asked for, not used"
 _RESCALE = FIELD_BY_NAME["cfg_rescale"]
-# Settings of the whole request: the host takes them from the infotext as overrides, which know no passes.
-_OF_THE_REQUEST = (RESCALE_SPACE.infotext, SCHEDULE_TYPE.infotext)
+# Of the whole request: the version, and settings, which the host takes from the infotext as overrides that know no
+# passes.
+_OF_THE_REQUEST = (RESCALE_SPACE.infotext, SCHEDULE_TYPE.infotext, VERSION)
 
 
 def describe_pass(effective: Settings, plan: Plan, guided: bool = True, policy_decides: bool = False) -> dict[str, str]:
@@ -28,17 +31,18 @@ def describe_pass(effective: Settings, plan: Plan, guided: bool = True, policy_d
     note = {NOTE: " ".join(plan.warnings)} if plan.warnings else {}
     if not plan.active:
         return note
+    last = {VERSION: __version__, **note}
     done = plan.field_values()
     if not guided:
         done["cfg_rescale"] = 0.0
     keys: dict[str, str] = {RESCALE_SPACE.infotext: effective.rescale_space} if done["cfg_rescale"] else {}
     if effective.rescale_only:
         # What brings the same picture back is the tag in the prompt.
-        return {RESCALE_ONLY: _RESCALE.as_text(done["cfg_rescale"]), **keys, **note}
+        return {RESCALE_ONLY: _RESCALE.as_text(done["cfg_rescale"]), **keys, **last}
     fields = {field.infotext: _as_text(field, getattr(effective, field.name), done) for field in FIELDS}
     if policy_decides:
         keys[SCHEDULE_TYPE.infotext] = effective.schedule_type_policy
-    return {**fields, **keys, **note}
+    return {**fields, **keys, **last}
 
 
 def _as_text(field: Field, wish: bool | float, done: Mapping[str, bool | float]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lib_zsnr import __version__
 from lib_zsnr.settings_page import SETTINGS_PAGE_ROWS
 from tests.shared.cases import SIGMAS, made, on
 
@@ -100,3 +101,23 @@ class SharedInfotext:
         tagged = made(driver.txt2img(**{**request, "prompt": "a cat<cfg_rescale:0.5>"}))
         assert "Noise Schedule: Zero Terminal SNR" in tagged.infotext
         made(driver.txt2img(**on(driver, steps=1, override_settings={"sd_noise_schedule": "Default"})))
+
+    @pytest.mark.parametrize("hires_prompt", ["", "a cat<cfg_rescale:0.2>"])
+    @pytest.mark.parametrize("enabled", [True, False])
+    def test_the_version_stands_there_once_wherever_the_extension_was_at_work(self, driver, enabled, hires_prompt):
+        hires = {"enable_hr": True, "hr_scale": 2, "denoising_strength": 0.5, "hr_prompt": hires_prompt}
+        result = made(driver.txt2img(prompt="a cat", **{**on(driver, steps=2, **hires), "zsnr": [enabled]}))
+        at_work = enabled or bool(hires_prompt)
+        assert result.infotext.count("ZSNR version") == at_work
+        assert (f" ZSNR version: {__version__}," in f"{result.infotext},") == at_work
+
+    @pytest.mark.parametrize("version", ["99.0.0b1", "", "no version", "9" * 400])
+    def test_another_version_in_it_changes_nothing(self, driver, version):
+        request = on(driver, steps=2)
+        first = made(driver.txt2img(**{**request, "zsnr": {"enabled": True, "cfg_rescale": 0.25}}))
+        again = {key: value for key, value in request.items() if key != "zsnr"}
+        infotext = first.infotext.replace(f"ZSNR version: {__version__}", f"ZSNR version: {version}")
+        assert infotext != first.infotext
+        back = made(driver.txt2img(**{**again, "infotext": infotext}))
+        assert back.images[0].tobytes() == first.images[0].tobytes()
+        assert f" ZSNR version: {__version__}," in f"{back.infotext},"

@@ -272,6 +272,14 @@ class TestPasting:
         assert key in caplog.text
         assert "allowed" in caplog.text
 
+    @pytest.mark.parametrize("version", ["0.1.0", "99.0.0b1", "nonsense"])
+    def test_a_version_sets_no_control(self, driver, caplog, version):
+        ours = "ZSNR enabled: True, ZSNR CFG rescale: 0.4"
+        assert paste(driver, f"{ours}, ZSNR version: {version}") == paste(driver, ours)
+        alone = "ZSNR prompt tag CFG rescale: 0.4"
+        assert paste(driver, f"{alone}, ZSNR version: {version}") == paste(driver, alone)
+        assert caplog.text == ""
+
     def test_a_setting_that_is_the_same_here_is_not_overridden(self, driver):
         text = "a\nSteps: 1, Sampler: Euler, Seed: 1, ZSNR enabled: True, ZSNR CFG rescale: 0.7, ZSNR rescale space: "
         assert driver.paste(text + "v")[1] == {}
