@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,14 +32,19 @@ class LaterVersionError(ValueError):
 
 def check(values: Mapping[str, Any]) -> dict[str, bool | float]:
     """The values of a preset, all of PRESET_FIELDS. Raises SettingsError for a wrong, missing or unknown one."""
-    wrong = sorted(set(values) ^ set(PRESET_FIELDS))
-    if wrong:
-        named = ", ".join([*map(quoted, wrong[:5]), *(["..."] if len(wrong) > 5 else [])])
-        raise SettingsError(
-            f"{TITLE}: a preset has {named} too many or too few; it takes "
-            f"exactly {', '.join(PRESET_FIELDS)}. Nothing was saved."
-        )
+    wrong = {
+        "missing": [name for name in PRESET_FIELDS if name not in values],
+        "unknown": [name for name in values if name not in PRESET_FIELDS],
+    }
+    if any(wrong.values()):
+        named = "; ".join(f"{what}: {_listed(names)}" for what, names in wrong.items() if names)
+        allowed = f"allowed are exactly {', '.join(PRESET_FIELDS)}"
+        raise SettingsError(f"{TITLE}: the preset was not saved ({named}); {allowed}.")
     return {name: FIELD_BY_NAME[name].check(values[name]) for name in PRESET_FIELDS}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join([*map(quoted, names[:5]), *(["..."] if len(names) > 5 else [])])
 
 
 def parse(data: bytes) -> tuple[dict[str, Any], dict[str, Preset]]:

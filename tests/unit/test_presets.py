@@ -108,6 +108,24 @@ def test_bytes_that_are_no_text_are_damage_too_and_every_damaged_file_is_kept(pa
     assert kept == sorted([b"\xff\xfe", b"\xff", b"\xfe"])
 
 
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({**VALUES, "phi": 1.0}, "(unknown: 'phi')"),
+        ({name: value for name, value in VALUES.items() if name != "bridge"}, "(missing: 'bridge')"),
+        ({"phi": 1.0, **VALUES, "bridge": None, "hue": 2}, "(unknown: 'phi', 'hue')"),
+        ({"phi": 1.0}, "'v_prediction', 'cfg_rescale', 'bridge'; unknown: 'phi')"),
+        ({str(number): 0 for number in range(1000)}, "unknown: '0', '1', '2', '3', '4', ...)"),
+    ],
+)
+def test_what_is_missing_and_what_is_unknown_is_named(path: Path, values: dict[str, Any], named: str):
+    with pytest.raises(SettingsError) as error:
+        PresetStore(path).put("k", "n", values)
+    assert named in str(error.value)
+    assert "allowed are exactly zero_terminal_snr, trailing" in str(error.value)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("change", [{"cfg_rescale": 2.0}, {"trailing": "yes"}, {"phi": 1.0}])
 def test_a_wrong_value_is_refused_and_nothing_is_saved(path: Path, change: dict[str, Any]):
     store = PresetStore(path)
@@ -188,6 +206,32 @@ def test_files_of_other_versions_are_read_and_what_they_have_more_is_kept(path: 
     store.put("other", "n", VALUES)
     content = json.loads(path.read_text(encoding="utf-8"))
     assert (content["version"], content["later"], content["presets"]["k"]["hue"]) == (version, [1], {"a": 2})
+
+
+FIRST = {"name": "n", "zero_terminal_snr": True, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25}
+FILES: dict[str, dict[str, Any]] = {
+    "as first written": {"version": 1, "presets": {"k": FIRST}},
+    "with bridge spacing": {"version": 1, "presets": {"k": {**FIRST, "bridge": True}}},
+    "from the future": {
+        "version": 2,
+        "by": "a later version",
+        "presets": {"k": {**FIRST, "bridge": True, "hue": 0.5}, "l": {**FIRST, "trailing": {"of another": "form"}}},
+    },
+}
+
+
+@pytest.mark.parametrize("version", FILES)
+def test_the_files_of_every_version_are_used_and_all_that_they_hold_stays(path: Path, version: str):
+    file = FILES[version]
+    path.write_text(json.dumps(file), encoding="utf-8")
+    store = PresetStore(path)
+    expected = {name: FIRST[name] for name in FIRST if name != "name"} | {"bridge": version != "as first written"}
+    assert {key: preset.values for key, preset in store.all().items()} == {"k": expected}
+    assert store.message == ""
+    store.put("other", "n", VALUES)
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    assert saved == {**file, "presets": {**file["presets"], "other": {"name": "n", **VALUES}}}
+    assert [each.name for each in path.parent.glob("*damaged*")] == []
 
 
 def test_programs_that_save_at_once_lose_nothing(path: Path):
