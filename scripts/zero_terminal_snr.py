@@ -57,7 +57,7 @@ else:
             return controls
 
         def process_batch(self, p, *args, **kwargs):
-            request.describe(p, args)
+            request.write_planned_infotext(p, args)
 
         def process_before_every_sampling(self, p, *args, **kwargs):
             request.attach_to_sampler(p, args)

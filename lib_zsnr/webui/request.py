@@ -29,14 +29,14 @@ _FAULT = "zsnr_fault"
 """On the request: what went wrong before sampling, None for nothing."""
 
 
-def describe(p: Any, args: Sequence[Any]) -> None:
+def write_planned_infotext(p: Any, args: Sequence[Any]) -> None:
     """Write the infotext before sampling: the host saves params.txt (the arrow button's source) before it."""
     setattr(p, _FAULT, None)
     reached.expect(p, False)
     try:
         infotext.clear_keys(p)
         if asked_for(p, args):
-            _describe(p, args)
+            _write_planned_infotext(p, args)
     except SettingsError:
         reached.expect(p, True)
         return  # found again, and told, at the sampler call
@@ -46,7 +46,7 @@ def describe(p: Any, args: Sequence[Any]) -> None:
         reached.expect(p, asked_for(p, args))
 
 
-def _describe(p: Any, args: Sequence[Any]) -> None:
+def _write_planned_infotext(p: Any, args: Sequence[Any]) -> None:
     loaded = sd_models.model_data.sd_model
     settings = settings_of(p, args, loaded)
     if settings.enabled and loaded is not None:
@@ -77,7 +77,7 @@ def _attach(p: Any, args: Sequence[Any]) -> None:
     if not settings.enabled:
         return
     plan, first = _planned(p, settings, shared.sd_model, p.sampler)
-    _tell(p, plan)
+    _report_warnings(p, plan)
     if plan.active:
         attach.attach(p.sampler, plan, lambda sd_model: _refiner_plan(p, settings, first, sd_model))
 
@@ -115,13 +115,13 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
 
 def _planned(p: Any, settings: Settings, sd_model: Any, sampler: Any) -> tuple[planning.Plan, first_model.FirstModel]:
     """The plan of one call of the sampler object, put down in the infotext. Raises SettingsError."""
-    facts, asked = hosts.current().read_model(sd_model), _sampler(p, sampler)
-    plan = planning.make_plan(settings, facts, asked, hosts.current().rescales_every_schedule())
+    model, facts = hosts.current().read_model(sd_model), _sampler(p, sampler)
+    plan = planning.make_plan(settings, model, facts, hosts.current().rescales_every_schedule())
     saved = checkpoints.preset_of(checkpoints.of_model(sd_model))
-    done = effective(settings, plan, facts, asked, saved)
-    decides = policy_decides(settings, plan, asked)
+    done = effective(settings, plan, model, facts, saved)
+    decides = policy_decides(settings, plan, facts)
     infotext.write_keys(p, infotext.describe_pass(done, plan, strength.is_guided(p, sampler), decides))
-    return plan, first_model.remember(p, done, facts, saved, sd_model)
+    return plan, first_model.remember(p, done, model, saved, sd_model)
 
 
 def _refiner_plan(p: Any, settings: Settings, first: first_model.FirstModel, sd_model: Any) -> planning.Plan:
@@ -131,7 +131,7 @@ def _refiner_plan(p: Any, settings: Settings, first: first_model.FirstModel, sd_
         wanted = settings_for_other_model(settings, first.done, first.model, facts)
         plan = planning.make_plan(wanted, facts, _sampler(p, p.sampler))
         infotext.write_refiner(p, plan)
-        _tell(p, plan)
+        _report_warnings(p, plan)
     except SettingsError as error:
         raise errors.ZeroTerminalSNRError(str(error)) from error
     except Exception as error:
@@ -146,7 +146,7 @@ def _sampler(p: Any, sampler: Any) -> Sampler:
     return sampler_facts.read(sampler, scheduler, steps, below, other)
 
 
-def _tell(p: Any, plan: planning.Plan) -> None:
+def _report_warnings(p: Any, plan: planning.Plan) -> None:
     """Say each thing once for the request: under the picture and in the log."""
     new = [warning for warning in plan.warnings if warning not in p.comments]
     for warning in new:

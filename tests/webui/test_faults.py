@@ -15,10 +15,10 @@ from tests.webui.host_double.checkpoints import Checkpoint, write
 # One place in each part of the way from the arguments to the sampler call.
 PLACES = [
     "lib_zsnr.webui.request.parse",
-    "lib_zsnr.webui.request._describe",
+    "lib_zsnr.webui.request._write_planned_infotext",
     "lib_zsnr.webui.request._attach",
     "lib_zsnr.webui.request._sampler",
-    "lib_zsnr.webui.request._tell",
+    "lib_zsnr.webui.request._report_warnings",
     "lib_zsnr.webui.page.settings_page.defaults",
     "lib_zsnr.webui.page.xyz.apply",
     "lib_zsnr.webui.page.prompt_tag.apply",

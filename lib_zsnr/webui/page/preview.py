@@ -31,7 +31,7 @@ class PreviewUnavailableError(RuntimeError):
     """Why there is no preview, in a sentence."""
 
 
-def schedule_preview(settings: Settings, asked: PreviewRequest) -> dict[str, Any]:
+def schedule_preview(settings: Settings, request: PreviewRequest) -> dict[str, Any]:
     """The noise levels of a request, for JSON.
 
     Returns "ours" and "host", each with "timesteps" (0 to 999), "sigmas", "log_snr" (the natural logarithm of signal
@@ -39,36 +39,36 @@ def schedule_preview(settings: Settings, asked: PreviewRequest) -> dict[str, Any
     "notes", the plan's warnings. Raises PreviewUnavailableError, and SettingsError for an unknown sampler or schedule
     type and for what the plan refuses.
     """
-    plan, sampler = plan_for(settings, asked)
-    return {**levels(plan, sampler, asked), "notes": list(plan.warnings)}
+    plan, sampler = plan_for(settings, request)
+    return {**levels(plan, sampler, request), "notes": list(plan.warnings)}
 
 
-def plan_for(settings: Settings, asked: PreviewRequest) -> tuple[Plan, Any]:
+def plan_for(settings: Settings, request: PreviewRequest) -> tuple[Plan, Any]:
     """The plan for the loaded model, and a sampler object of the host to look at. Raises as `schedule_preview`."""
     with _steady_model() as sd_model:
-        return _plan_for(sd_model, settings, asked)
+        return _plan_for(sd_model, settings, request)
 
 
-def _plan_for(sd_model: Any, settings: Settings, asked: PreviewRequest) -> tuple[Plan, Any]:
+def _plan_for(sd_model: Any, settings: Settings, request: PreviewRequest) -> tuple[Plan, Any]:
     facts = hosts.current().read_model(sd_model)
     if facts.is_flow:
         raise PreviewUnavailableError(flow_refusal(facts))
-    config = _one_of("sampler", asked.sampler_name, {config.name: config for config in sd_samplers.all_samplers})
+    config = _one_of("sampler", request.sampler_name, {config.name: config for config in sd_samplers.all_samplers})
     # The label, which is what a request ends up with; the host takes the short name as well.
-    schedule_type = _one_of("schedule type", asked.schedule_type, sd_schedulers.schedulers_map).label
+    schedule_type = _one_of("schedule type", request.schedule_type, sd_schedulers.schedulers_map).label
     try:
         sampler = hosts.current().sampler_to_look_at(config.name, sd_model)
     except Exception as error:  # as in sampling: the host refuses some samplers for some models
         raise SettingsError(f"{TITLE}: the WebUI cannot make the sampler {config.name} ({quoted(error)}).") from error
-    looked_at = sampler_facts.read(sampler, schedule_type, asked.steps, _starts_below_terminal(asked))
-    return make_plan(settings, facts, looked_at, hosts.current().rescales_every_schedule()), sampler
+    facts_of_sampler = sampler_facts.read(sampler, schedule_type, request.steps, _starts_below_terminal(request))
+    return make_plan(settings, facts, facts_of_sampler, hosts.current().rescales_every_schedule()), sampler
 
 
-def _starts_below_terminal(asked: PreviewRequest) -> bool:
-    if asked.denoising_strength is None:
+def _starts_below_terminal(request: PreviewRequest) -> bool:
+    if request.denoising_strength is None:
         return False
     try:
-        return starts_below_terminal(_request(asked))
+        return starts_below_terminal(_host_request(request))
     except OverflowError:  # steps / 1e-310
         return True
 
@@ -79,9 +79,9 @@ def _one_of(what: str, name: Any, known: Mapping[str, Any]) -> Any:
     raise SettingsError(f"{TITLE}: the {what} is {quoted(name)}; allowed are {', '.join(known)}.")
 
 
-def levels(plan: Plan, sampler: Any, asked: PreviewRequest) -> dict[str, dict[str, Any]]:
+def levels(plan: Plan, sampler: Any, request: PreviewRequest) -> dict[str, dict[str, Any]]:
     """What the sampler object would visit, "ours" by the plan and the "host"'s own, empty where it fails."""
-    p = _request(asked)
+    p = _host_request(request)
     with _steady_model() as sd_model:
         host = _or_why_not(sd_model, lambda: _visited(sampler, p, None))
         return {"ours": _or_why_not(sd_model, lambda: _planned(sampler, p, plan)), "host": host}
@@ -107,7 +107,7 @@ def _or_why_not(sd_model: Any, visited: Callable[[], dict[str, Any]]) -> dict[st
 
 @contextmanager
 def _steady_model() -> Iterator[Any]:
-    """The loaded model; what fails because another one is being loaded meanwhile is nobody's fault."""
+    """The loaded model; an error caused by another one being loaded meanwhile becomes PreviewUnavailableError."""
     sd_model = sd_models.model_data.sd_model
     if sd_model is None:
         raise PreviewUnavailableError(sentence("No checkpoint is loaded yet: the preview appears once one is."))
@@ -119,17 +119,17 @@ def _steady_model() -> Iterator[Any]:
         raise PreviewUnavailableError(sentence("Another checkpoint is being loaded.")) from error
 
 
-def _request(asked: PreviewRequest) -> SimpleNamespace:
+def _host_request(request: PreviewRequest) -> SimpleNamespace:
     """As much of a request as the host's samplers read for their noise levels."""
     return SimpleNamespace(
-        steps=asked.steps,
-        scheduler=asked.schedule_type,
+        steps=request.steps,
+        scheduler=request.schedule_type,
         hr_scheduler=None,
         is_hr_pass=False,
-        denoising_strength=asked.denoising_strength,
+        denoising_strength=request.denoising_strength,
         sampler_noise_scheduler_override=None,
         extra_generation_params={},
-        is_img2img=asked.denoising_strength is not None,
+        is_img2img=request.denoising_strength is not None,
     )
 
 
