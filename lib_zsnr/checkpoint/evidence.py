@@ -13,8 +13,8 @@ from typing import Literal, TypeVar
 from lib_zsnr.checkpoint.safetensors_header import MAX_SHOWN, quoted
 from lib_zsnr.sentences import sentence
 
-Prediction = Literal["epsilon", "v", "edm", "unknown"]
-_Words = Mapping[str, Prediction]
+StatedPrediction = Literal["epsilon", "v", "edm", "unknown"]
+_Words = Mapping[str, StatedPrediction]
 Answer = TypeVar("Answer")
 
 # PyYAML needs up to 15 microseconds for a byte, and looks at every open bracket again for each word: a thousand of
@@ -60,7 +60,7 @@ _ZERO_SNR_KEYS = ("rescale_betas_zero_snr", "zero_terminal_snr", "ztsnr")
 class Statements:
     """All that was said, the earlier source first: (answer, who says so)."""
 
-    prediction: list[tuple[Prediction, str]] = field(default_factory=list)
+    prediction: list[tuple[StatedPrediction, str]] = field(default_factory=list)
     zero_snr: list[tuple[bool, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     metadata_by_merge: bool = False

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from lib_zsnr.checkpoint.evidence import (
     Answer,
-    Prediction,
+    StatedPrediction,
     Statements,
     hear_markers,
     hear_metadata,
@@ -39,7 +39,7 @@ class Traits:
     `problem`: what of the file or its yaml could not be read, and what to do; "" otherwise.
     """
 
-    prediction: Prediction = "unknown"
+    prediction: StatedPrediction = "unknown"
     zero_terminal_snr: bool | None = None
     prediction_evidence: str = ""
     zero_terminal_snr_evidence: str = ""
@@ -48,7 +48,7 @@ class Traits:
     prediction_by_merge: bool = False
     problem: str = ""
 
-    def measured_as(self, prediction: Prediction) -> Traits:
+    def measured_as(self, prediction: StatedPrediction) -> Traits:
         """The traits once the WebUI has run the model to see what it predicts (it does so for Stable Diffusion 2).
 
         That beats metadata alone: merge_lora.py of sd-scripts writes "v" for every merge of Stable Diffusion 2,
@@ -73,7 +73,7 @@ class Traits:
         conflicts = (*self.conflicts, sentence(text, **told))
         return replace(self, prediction=prediction, prediction_evidence=evidence, conflicts=conflicts)
 
-    def _likelier_than(self, measured: Prediction) -> bool:
+    def _likelier_than(self, measured: StatedPrediction) -> bool:
         """Whether the metadata are likelier to be right than the measurement.
 
         The WebUI asks the UNet for the last timestep of a picture that is 0.5 all over, and takes it for a v model

@@ -47,13 +47,13 @@ def build(accordion: Callable[..., Any], element_id: Callable[[str], str], host:
     accordion: the host's InputAccordion (a check box that folds). element_id: the host's maker of ids.
     Called more than once by the host (its API reads the defaults so), so it leaves nothing behind.
     """
-    made = {}
-    with accordion(host.default(SWITCH), label=TITLE, elem_id=element_id(SWITCH)) as made[SWITCH]:
+    by_name = {}
+    with accordion(host.default(SWITCH), label=TITLE, elem_id=element_id(SWITCH)) as by_name[SWITCH]:
         status = gr.HTML(elem_id=element_id("status"))
         for row in ROWS:
             with gr.Row():
                 for name in row:
-                    made[name] = _control(FIELD_BY_NAME[name], element_id(name), host.default(name))
+                    by_name[name] = _control(FIELD_BY_NAME[name], element_id(name), host.default(name))
         figure = gr.HTML(elem_id=element_id("preview"), elem_classes=["zsnr-preview-box"])
         with gr.Row():
             save = gr.Button(SAVE_LABEL, size="sm", elem_id=element_id("save_preset"))
@@ -63,7 +63,7 @@ def build(accordion: Callable[..., Any], element_id: Callable[[str], str], host:
         # Pressed by our script in the page when another checkpoint is there.
         refresh = gr.Button("Refresh", elem_id=element_id("refresh"), elem_classes=["zsnr-refresh"], visible=False)
         seen = gr.State("")
-    controls = [made[field.name] for field in FIELDS]
+    controls = [by_name[field.name] for field in FIELDS]
     for control, field in zip(controls, FIELDS):
         control.webui_tooltip = field.tooltip  # which the host shows as its own controls'
         # The settings of the panel belong to the request; the host would otherwise keep its first defaults for ever.
@@ -91,16 +91,16 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
     def forget() -> str:
         return _message(host.forget_preset())
 
-    quiet = {"queue": False, "show_progress": "hidden"}
-    asked = [*panel.controls, *page.values(), panel.seen]
-    shown = [*panel.controls, panel.status, panel.figure, panel.forget, panel.seen]
+    event_options = {"queue": False, "show_progress": "hidden"}
+    inputs = [*panel.controls, *page.values(), panel.seen]
+    outputs = [*panel.controls, panel.status, panel.figure, panel.forget, panel.seen]
     for control in (*panel.controls, *page.values()):
-        control.change(show, inputs=asked, outputs=shown, **quiet)
-    panel.refresh.click(show, inputs=asked, outputs=shown, **quiet)
-    saved = panel.save.click(save, inputs=panel.controls, outputs=panel.message, **quiet)
-    forgotten = panel.forget.click(forget, outputs=panel.message, **quiet)
+        control.change(show, inputs=inputs, outputs=outputs, **event_options)
+    panel.refresh.click(show, inputs=inputs, outputs=outputs, **event_options)
+    saved = panel.save.click(save, inputs=panel.controls, outputs=panel.message, **event_options)
+    forgotten = panel.forget.click(forget, outputs=panel.message, **event_options)
     for event in (saved, forgotten):
-        event.then(show, inputs=asked, outputs=shown, **quiet)
+        event.then(show, inputs=inputs, outputs=outputs, **event_options)
 
 
 def _update(field: Field, locked: Mapping[str, Any], filled: Mapping[str, Any]) -> Any:
@@ -115,7 +115,7 @@ def _message(text: str) -> str:
 
 
 def _control(field: Field, elem_id: str, default: bool | float) -> Any:
-    told = {"label": field.label, "elem_id": elem_id, "interactive": True}
+    common = {"label": field.label, "elem_id": elem_id, "interactive": True}
     if isinstance(field.default, bool):
-        return gr.Checkbox(default, min_width=160, elem_classes=["zsnr-lockable"], **told)
-    return gr.Slider(field.minimum, field.maximum, default, step=SLIDER_STEP, **told)
+        return gr.Checkbox(default, min_width=160, elem_classes=["zsnr-lockable"], **common)
+    return gr.Slider(field.minimum, field.maximum, default, step=SLIDER_STEP, **common)

@@ -29,7 +29,7 @@ class PageControls:
     """The host's own controls that the preview follows, caught as the page is built."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Any] = {}
+        self.controls: dict[str, Any] = {}
 
     def catch(self, script: Any, ready: Callable[[Mapping[str, Any]], None]) -> None:
         """Have the controls of the script's tab caught, and `ready` called with them when all are there."""
@@ -38,11 +38,11 @@ class PageControls:
             names = _CONTROLS if tab == "img2img" else _CONTROLS[:-1]
             for name in names:
                 script.on_after_component(self._keep(name), elem_id=f"{tab}_{name}")
-            script.on_after_component(lambda _: ready(self.found), elem_id=f"{tab}_{_LAST}")
+            script.on_after_component(lambda _: ready(self.controls), elem_id=f"{tab}_{_LAST}")
 
     def _keep(self, name: str) -> Callable[[Any], None]:
         def keep(event: Any) -> None:
-            self.found[name] = event.component
+            self.controls[name] = event.component
 
         return keep
 
@@ -70,16 +70,16 @@ class WebuiPanelHost:
         view = View(checkpoints.describe(checkpoint), checkpoint.key, bool(preset), filled=filled)
         try:
             settings = parse(list({**by_name, **filled}.values()), settings_page.defaults())
-            asked = preview_request.read(request)
-            plan, levels = _planned(settings.with_preset(preset), asked)
+            tab = preview_request.read(request)
+            plan, levels = _planned(settings.with_preset(preset), tab)
         except (SettingsError, preview.PreviewUnavailableError) as error:
             return replace(view, problem=str(error))
         done = plan.field_values()
         locked = {name: done[name] for name in FOLLOWED} if settings.follow_checkpoint else {}
         # What the file says against itself stands in the checkpoint's line already.
-        said = (*checkpoint.traits.conflicts, checkpoint.traits.problem)
-        told = [warning for warning in plan.warnings if warning not in said]
-        notes = (*told, *_hints(), *([asked.problem] if asked.problem else []))
+        in_its_line = (*checkpoint.traits.conflicts, checkpoint.traits.problem)
+        warnings = [warning for warning in plan.warnings if warning not in in_its_line]
+        notes = (*warnings, *_hints(), *([tab.problem] if tab.problem else []))
         return replace(view, locked=locked, notes=notes, levels=levels)
 
     def save_preset(self, values: Sequence[Any]) -> str:
@@ -117,11 +117,11 @@ def _to_come(name: str) -> str:
     return sentence("No checkpoint is loaded yet.")
 
 
-def _planned(settings: Settings, asked: PreviewRequest) -> tuple[Plan, dict[str, Any] | None]:
-    """The plan and, where the settings page wants the preview and there is one, its levels."""
-    plan, sampler = preview.plan_for(settings, asked)
-    wanted = settings_page.show_preview() and asked.problem is None
-    return plan, preview.levels(plan, sampler, asked) if wanted else None
+def _planned(settings: Settings, tab: PreviewRequest) -> tuple[Plan, dict[str, Any] | None]:
+    """The plan for what is chosen in the tab, and its levels where the settings page wants them and there are some."""
+    plan, sampler = preview.plan_for(settings, tab)
+    wanted = settings_page.show_preview() and tab.problem is None
+    return plan, preview.levels(plan, sampler, tab) if wanted else None
 
 
 def _hints() -> list[str]:

@@ -89,14 +89,14 @@ def _others(params: Mapping[str, Any]) -> Pasted:
 
     The picture was made with the spacing of that program, so trailing is switched off.
     """
-    found = other_programs.find(params, _read_elsewhere())
+    theirs = other_programs.find(params, _read_elsewhere())
     values: dict[str, bool | float] = {}
-    if found.cfg_rescale or found.schedule or found.trailing:
-        spacings = dict.fromkeys(SPACINGS, False) | {"trailing": found.trailing}
-        values = {"enabled": True, **spacings, "cfg_rescale": found.cfg_rescale or 0.0}
+    if theirs.cfg_rescale or theirs.schedule or theirs.trailing:
+        spacings = dict.fromkeys(SPACINGS, False) | {"trailing": theirs.trailing}
+        values = {"enabled": True, **spacings, "cfg_rescale": theirs.cfg_rescale or 0.0}
     schedule: str | None = ""
-    left_out = found.left_out
-    if found.schedule:
+    left_out = theirs.left_out
+    if theirs.schedule:
         model = _schedule_values(params)
         if model:
             values |= model
@@ -104,7 +104,7 @@ def _others(params: Mapping[str, Any]) -> Pasted:
         else:
             values, schedule = {"enabled": False}, other_programs.SCHEDULE_VALUES[0]
             left_out = (*left_out, _UNKNOWN)
-    return Pasted(values, found.space if found.cfg_rescale else None, schedule, left_out)
+    return Pasted(values, theirs.space if theirs.cfg_rescale else None, schedule, left_out)
 
 
 _UNKNOWN = (
@@ -122,8 +122,8 @@ def _schedule_values(params: Mapping[str, Any]) -> dict[str, bool | float]:
     if checkpoint is None or (checkpoint.traits.prediction == "unknown" and checkpoint.believed is None):
         return {}
     model = Model(checkpoint.name, checkpoint.believed or "epsilon", checkpoint.traits)
-    asked = Settings(enabled=True, given=frozenset(FIELD_BY_NAME)).with_preset(checkpoints.preset_of(checkpoint))
-    chosen = effective.choose(asked, model, Sampler("", "k-diffusion"))
+    wanted = Settings(enabled=True, given=frozenset(FIELD_BY_NAME)).with_preset(checkpoints.preset_of(checkpoint))
+    chosen = effective.choose(wanted, model, Sampler("", "k-diffusion"))
     if chosen is None:
         return {}  # an EDM model, which a plan refuses
     prediction, zero = chosen

@@ -21,34 +21,34 @@ def paste_field(control: Any, field: Field) -> PasteField:
     By name, since "Send to img2img" carries no others. The function is for the API's `infotext` alone, which asks it
     first and does not call `on_infotext_pasted`.
     """
-    found = PasteField(control, field.infotext)
-    found.function = lambda params: _for_api(field, params)
-    return found
+    link = PasteField(control, field.infotext)
+    link.function = lambda params: _for_api(field, params)
+    return link
 
 
 def _for_api(field: Field, params: dict[str, Any]) -> bool | float | None:
     """The value of one field; None leaves it to the settings page. As for any request, a wrong one is refused."""
-    found = pasted.read(params)
-    if found.unusable and found.values.get("enabled"):
-        raise ZeroTerminalSNRError(f"{TITLE}: in the infotext {found.left_out[0]} No picture was made.")
-    return found.values.get(field.name)
+    ours = pasted.read(params)
+    if ours.unusable and ours.values.get("enabled"):
+        raise ZeroTerminalSNRError(f"{TITLE}: in the infotext {ours.left_out[0]} No picture was made.")
+    return ours.values.get(field.name)
 
 
 def on_infotext_pasted(infotext: str, result: dict[str, Any]) -> None:
     """Called by the host before it fills in the panel: `result` holds the parsed keys and may be changed."""
-    found = pasted.read(result)
-    for said in found.left_out:
-        log.warning("[%s] pasted parameters: %s", TITLE, said)
-    for key in found.unusable:
+    ours = pasted.read(result)
+    for sentence in ours.left_out:
+        log.warning("[%s] pasted parameters: %s", TITLE, sentence)
+    for key in ours.unusable:
         result.pop(key)
-    for name, value in found.values.items():
+    for name, value in ours.values.items():
         result[FIELD_BY_NAME[name].infotext] = FIELD_BY_NAME[name].as_text(value)
-    if found.schedule is None:
+    if ours.schedule is None:
         result.pop(other_programs.SCHEDULE_KEY, None)
-    elif found.schedule:
-        result[other_programs.SCHEDULE_KEY] = found.schedule
-    if found.space:
-        result.setdefault(RESCALE_SPACE.infotext, found.space)
+    elif ours.schedule:
+        result[other_programs.SCHEDULE_KEY] = ours.schedule
+    if ours.space:
+        result.setdefault(RESCALE_SPACE.infotext, ours.space)
     for row in (RESCALE_SPACE, SCHEDULE_TYPE):
         _in_the_pages_words(row, result)
 
@@ -57,9 +57,9 @@ def _in_the_pages_words(row: SettingsPageRow, result: dict[str, Any]) -> None:
     """A setting as the settings page has it, so that the host sees whether it differs; a wrong one is taken out."""
     if row.infotext not in result:
         return
-    said = str(result.pop(row.infotext))
+    text = str(result.pop(row.infotext))
     for label, meaning in (row.choices or {}).items():
-        if said in (label, meaning):
+        if text in (label, meaning):
             result[row.infotext] = label
             return
-    log.warning("[%s] pasted parameters: %s is %r. It is left out.", TITLE, row.infotext, said[:40])
+    log.warning("[%s] pasted parameters: %s is %r. It is left out.", TITLE, row.infotext, text[:40])
