@@ -46,6 +46,7 @@ def describe_pass(effective: Settings, plan: Plan, guided: bool = True, policy_d
 
 
 def _as_text(field: Field, wish: bool | float, done: Mapping[str, bool | float]) -> str:
+    """The field's value; done: what the plan did of what it decides."""
     value = done.get(field.name, wish)
     return NOT_USED if wish is True and value is False else field.as_text(value)
 

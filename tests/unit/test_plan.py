@@ -11,7 +11,7 @@ from lib_zsnr.core.spacing import TRAILING
 from lib_zsnr.plan.facts import Model, Sampler
 from lib_zsnr.plan.plan import Plan, make_plan
 from lib_zsnr.plan.samplers import TERMINAL, UNKNOWN_WITH_OWN_LEVELS, traits_of
-from lib_zsnr.settings import Settings, SettingsError
+from lib_zsnr.settings import FIELDS, Settings, SettingsError
 
 V_ZSNR = Traits(
     prediction="v",
@@ -53,6 +53,15 @@ def test_following_takes_both_from_the_file():
     )
     assert made.warnings == ()
     assert "marker tensor v_pred" in made.follow_report
+
+
+def test_what_was_done_is_said_of_every_field_that_a_plan_decides():
+    decided = {field.name for field in FIELDS} - {"enabled", "follow_checkpoint"}
+    for asked in (Settings(enabled=True), Settings(enabled=True, bridge=True), Settings(enabled=True, trailing=False)):
+        done = plan(asked).field_values()
+        assert set(done) == decided
+        assert (done["zero_terminal_snr"], done["v_prediction"], done["cfg_rescale"]) == (True, True, 0.7)
+        assert (done["trailing"], done["bridge"]) == (asked.trailing and not asked.bridge, asked.bridge)
 
 
 def test_v_alone_says_nothing_about_zero_snr():

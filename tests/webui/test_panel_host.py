@@ -8,7 +8,7 @@ import pytest
 
 from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import FIELDS
-from lib_zsnr.ui import html
+from lib_zsnr.ui import html, panel
 from lib_zsnr.view import View
 from tests.webui import host_double  # noqa: F401 - makes the next lines find the double
 from tests.webui.host_double.checkpoints import Checkpoint
@@ -215,6 +215,11 @@ class TestADetailer:
     def test_and_not_when_it_is_there(self, host, monkeypatch):
         monkeypatch.setitem(shared.opts.data, "ad_script_names", f"{self.NAMES}, zero_terminal_snr")
         assert host.view(values(), REQUEST, "").notes == ()
+
+
+def test_every_field_has_its_one_place_in_the_panel():
+    laid_out = [panel.SWITCH, *(name for row in panel.ROWS for name in row)]
+    assert sorted(laid_out) == sorted(field.name for field in FIELDS)
 
 
 def test_what_a_file_is_called_is_not_markup():
