@@ -13,7 +13,10 @@ from typing import Any, Callable
 
 from torch import Tensor
 
+from lib_zsnr.core.prediction import add_noise, x0_from_epsilon
+
 Sample = Callable[..., Tensor]
+Callback = Callable[[dict[str, Any]], None]
 
 
 def euler_step(x: Tensor, denoised: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tensor:
@@ -26,7 +29,7 @@ def euler_steps(
     x: Tensor,
     sigmas: Tensor,
     extra_args: dict[str, Any] | None,
-    callback: Callable[[dict[str, Any]], None] | None,
+    callback: Callback | None,
 ) -> Tensor:
     """Euler's steps down all of `sigmas` `[steps + 1]`, told to the callback as k-diffusion's samplers tell theirs."""
     for i in range(len(sigmas) - 1):
@@ -37,13 +40,34 @@ def euler_steps(
     return x
 
 
+def ddim_steps(
+    model: Callable[..., Tensor],
+    x: Tensor,
+    timesteps: Tensor,
+    alphas_cumprod: Tensor,
+    extra_args: dict[str, Any] | None,
+    callback: Callback | None,
+) -> Tensor:
+    """The same for a model of timesteps that returns epsilon, where Euler's step is DDIM's.
+
+    timesteps: `[steps + 1]`, falling, whole or not. alphas_cumprod: `[steps + 1]`, of these timesteps. The callback is
+    told as the WebUI's samplers of this kind tell theirs, with a sigma of 0.
+    """
+    for i in range(len(timesteps) - 1):
+        epsilon = model(x, timesteps[i].item() * x.new_ones([x.shape[0]]), **(extra_args or {}))
+        x0 = x0_from_epsilon(x, epsilon, alphas_cumprod[i])
+        if callback is not None:
+            callback({"x": x, "i": i, "sigma": 0, "sigma_hat": 0, "denoised": x0})
+        x = add_noise(x0, epsilon, alphas_cumprod[i + 1])
+    return x
+
+
 def first_order_start(sample: Sample, terminal_sigma: float, above: float = math.inf) -> Sample:
     """A k-diffusion sampling function whose step out of the terminal level is first-order.
 
     sample: a function `(model, x, sigmas, extra_args, callback, disable, ...)` of k-diffusion's kind.
     terminal_sigma: the highest noise level of the model. A schedule that starts below it (image-to-image at part
-    strength) is handed on as it is. above: further steps that begin above this sigma are
-    first-order too.
+    strength) is handed on as it is. above: further steps that begin above this sigma are first-order too.
     Returns a function with the signature of `sample`; the step numbers it reports stay consecutive.
     """
 
@@ -53,7 +77,7 @@ def first_order_start(sample: Sample, terminal_sigma: float, above: float = math
         x: Tensor,
         sigmas: Tensor,
         extra_args: dict[str, Any] | None = None,
-        callback: Callable[[dict[str, Any]], None] | None = None,
+        callback: Callback | None = None,
         **options: Any,
     ) -> Tensor:
         passed = {"extra_args": extra_args, **options}
@@ -79,9 +103,7 @@ def steps_above(sigmas: Tensor, above: float) -> int:
     return steps if first >= steps - 1 else first
 
 
-def with_step_offset(
-    callback: Callable[[dict[str, Any]], None] | None, steps: int
-) -> Callable[[dict[str, Any]], None] | None:
+def with_step_offset(callback: Callback | None, steps: int) -> Callback | None:
     """The callback, with its step number shifted by the steps already taken."""
     if callback is None:
         return None

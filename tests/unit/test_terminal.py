@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lib_zsnr.core import schedule, spacing
-from lib_zsnr.core.terminal import euler_step, first_order_start, steps_above, with_step_offset
+from lib_zsnr.core.terminal import ddim_steps, euler_step, euler_steps, first_order_start, steps_above, with_step_offset
 
 sampling = pytest.importorskip("k_diffusion.sampling")
 
@@ -70,6 +70,27 @@ def test_no_precision_is_lost_at_4519(x):
     ours = euler_step(x, denoised, levels[0], levels[1]).double()
     # x itself, of the size 4519, is only known to 5e-4.
     assert (ours - exact).abs().max() < 1e-3
+
+
+def test_ddims_steps_are_eulers_where_outputs_are_epsilon(x):
+    alphas_cumprod = schedule.rescale_zero_terminal_snr(schedule.scaled_linear_alphas_cumprod())
+    timesteps = torch.tensor([999, 700, 300, 0])
+    levels = alphas_cumprod[timesteps]
+    sigmas = schedule.sigmas_from_alphas_cumprod(levels)
+
+    def epsilon_model(x_t, t, shift=0.0):
+        level = alphas_cumprod[t.long()][:, None, None, None]
+        sigma, scaled = schedule.sigmas_from_alphas_cumprod(level), x_t / level.sqrt()
+        return (scaled - model(scaled, sigma.flatten(), shift)) / sigma
+
+    by_euler, by_ddim = [], []
+    expected = euler_steps(model, x.double(), sigmas, {"shift": 1.0}, by_euler.append)
+    start = x.double() * levels[0].sqrt()
+    ours = ddim_steps(epsilon_model, start, timesteps, levels, {"shift": 1.0}, by_ddim.append)
+    torch.testing.assert_close(ours / levels[-1].sqrt(), expected, rtol=0, atol=1e-6)
+    for ddim, euler in zip(by_ddim, by_euler, strict=True):
+        assert ddim["i"] == euler["i"]
+        torch.testing.assert_close(ddim["denoised"], euler["denoised"], rtol=0, atol=1e-6)
 
 
 def test_no_callback_stays_no_callback():

@@ -11,10 +11,10 @@ import torch
 from modules import shared
 from torch import Tensor
 
-from lib_zsnr.core.prediction import add_noise, x0_from_epsilon
+from lib_zsnr.core.prediction import add_noise
 from lib_zsnr.core.schedule import interpolate_log, sigmas_from_alphas_cumprod
 from lib_zsnr.core.spacing import TimestepSpacing
-from lib_zsnr.core.terminal import steps_above, with_step_offset
+from lib_zsnr.core.terminal import ddim_steps, steps_above, with_step_offset
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui import hosts
 from lib_zsnr.webui.hosts.protocol import Guidance, SamplingFunction
@@ -73,7 +73,7 @@ def in_host_order(timesteps: Tensor) -> Tensor:
 
 
 def _loop_timesteps(sampler: Any, spacing: TimestepSpacing, p: Any, steps: int) -> Tensor:
-    """Instead of the host's get_timesteps: `[0, ..., 999]`, so that its loops make `steps` calls from 999 down."""
+    """Replaces get_timesteps: `[0, ..., 999]`, so that its loops make `steps` calls from 999 down."""
     total = len(sampler.model_wrap_cfg.alphas)
     device = sampler.model_wrap_cfg.alphas.device
     if steps > total:
@@ -123,18 +123,12 @@ def _first_order_start(func: SamplingFunction, alphas_cumprod: Tensor, above: fl
     def sample(model: Any, x: Tensor, timesteps: Tensor, **kwargs: Any) -> Tensor:
         if len(timesteps) < 2 or round(float(timesteps[-1])) != len(alphas_cumprod) - 1:
             return func(model, x, timesteps=timesteps, **kwargs)
-        levels = interpolate_log(alphas_cumprod, timesteps)
         callback = kwargs.pop("callback", None)
         # The list rises; its first entry is the last step's target.
-        taken = steps_above(sigmas_from_alphas_cumprod(levels).flip(0), above)
-        for i in range(taken):
-            here, there = levels[-1 - i], levels[-2 - i]
-            times = timesteps[-1 - i].item() * x.new_ones([x.shape[0]])
-            epsilon = model(x, times, **(kwargs.get("extra_args") or {}))
-            x0 = x0_from_epsilon(x, epsilon, here)
-            if callback is not None:
-                callback({"x": x, "i": i, "sigma": 0, "sigma_hat": 0, "denoised": x0})
-            x = add_noise(x0, epsilon, there)
+        levels, falling = interpolate_log(alphas_cumprod, timesteps).flip(0), timesteps.flip(0)
+        taken = steps_above(sigmas_from_alphas_cumprod(levels), above)
+        last = taken + 1
+        x = ddim_steps(model, x, falling[:last], levels[:last], kwargs.get("extra_args"), callback)
         if taken == len(timesteps) - 1:
             return x
         return func(model, x, timesteps=timesteps[:-taken], callback=with_step_offset(callback, taken), **kwargs)
