@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_zsnr.core.guidance import SPACES, rescale_cfg
+from lib_zsnr.core.guidance import SPACES, rescale_cfg, rescale_cfg_of_epsilon
 
 FULL = [1, 2, 3]
 
@@ -68,6 +68,17 @@ def test_x0_space_is_the_papers_formula_on_x0():
     x, sigma, cond, cfg = example(6)
     expected = paper(cond.double(), cfg.double(), 0.4)
     torch.testing.assert_close(rescale_cfg(x, sigma, cond, cfg, 0.4, "x0").double(), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", SPACES)
+@given(st.integers(0, 10**6), st.floats(0, 1), st.sampled_from([0.03, 0.5, 14.6, 300.0, 4518.76]))
+def test_both_families_of_samplers_are_rescaled_alike(space: str, seed: int, phi: float, sigma: float):
+    x, level, cond, cfg = example(seed, sigma=sigma, dtype=torch.float64)
+    alphas_cumprod = 1 / (level.double()[:, None, None, None] ** 2 + 1)
+    expected = (x - rescale_cfg(x, level, cond, cfg, phi, space)) / sigma
+    x_t, noises = x * alphas_cumprod.sqrt(), ((x - cond) / sigma, (x - cfg) / sigma)
+    ours = rescale_cfg_of_epsilon(x_t, alphas_cumprod, *noises, phi, space)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("space", SPACES)

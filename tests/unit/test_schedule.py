@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 
 from lib_zsnr.core import schedule
 
+ZERO_SNR_TABLE = schedule.sigmas_from_alphas_cumprod(
+    schedule.rescale_zero_terminal_snr(schedule.scaled_linear_alphas_cumprod())
+)
+
 
 def algorithm_1(alphas_cumprod: list[float]) -> list[float]:
     """The paper's formula written out in Python numbers; its last value is exactly 0."""
@@ -106,3 +110,29 @@ def test_sigmas_and_back():
     base = schedule.scaled_linear_alphas_cumprod()
     back = schedule.alphas_cumprod_from_sigmas(schedule.sigmas_from_alphas_cumprod(base))
     torch.testing.assert_close(back, base)
+
+
+def test_interpolation_goes_through_the_table():
+    at = torch.tensor([0.0, 10.5, 998.0, 999.0], dtype=torch.float64)
+    values = schedule.sigma_of_timestep(ZERO_SNR_TABLE, at)
+    assert torch.equal(values[[0, 2, 3]], ZERO_SNR_TABLE[[0, 998, 999]])
+    torch.testing.assert_close(values[1], (ZERO_SNR_TABLE[10] * ZERO_SNR_TABLE[11]).sqrt())
+
+
+@given(st.lists(st.floats(0, 999), min_size=1, max_size=20))
+def test_timestep_and_sigma_are_an_inverse_pair(timesteps: list[float]):
+    asked = torch.tensor(timesteps, dtype=torch.float64)
+    back = schedule.timestep_of_sigma(ZERO_SNR_TABLE, schedule.sigma_of_timestep(ZERO_SNR_TABLE, asked))
+    torch.testing.assert_close(back, asked, rtol=0, atol=1e-6)
+
+
+def test_sigmas_outside_the_table_have_the_timesteps_of_its_ends():
+    outside = torch.tensor([0.0, 1e-3, 1e9], dtype=torch.float64)
+    assert schedule.timestep_of_sigma(ZERO_SNR_TABLE, outside).tolist() == [0.0, 0.0, 999.0]
+
+
+def test_timestep_of_sigma_agrees_with_k_diffusion():
+    external = pytest.importorskip("k_diffusion.external")
+    sigmas = torch.logspace(-1.5, 3.6, 300, dtype=torch.float64)
+    theirs = external.DiscreteSchedule(ZERO_SNR_TABLE, quantize=False).sigma_to_t(sigmas)
+    torch.testing.assert_close(schedule.timestep_of_sigma(ZERO_SNR_TABLE, sigmas), theirs, rtol=0, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Trailing spacing, for every number of steps, against diffusers and against its definition."""
+"""Trailing and the bridge for every number of steps, against diffusers, k-diffusion and their definitions."""
 
 from __future__ import annotations
 
@@ -83,22 +83,29 @@ def test_the_tail_of_a_list(steps: int, data: st.DataObject):
         assert abs(int(tail[0]) + 1 - 1000 * calls / steps) <= 1
 
 
-def test_interpolation_goes_through_the_table():
-    at = torch.tensor([0.0, 10.5, 998.0, 999.0])
-    values = schedule.sigma_of_timestep(SIGMAS, at)
-    assert torch.equal(values[[0, 2, 3]], SIGMAS[[0, 998, 999]])
-    torch.testing.assert_close(values[1], (SIGMAS[10] * SIGMAS[11]).sqrt())
+@pytest.mark.parametrize("each", [spacing.TRAILING, spacing.Bridge(), spacing.Bridge(2.2)])
+@given(st.integers(1, 1000))
+def test_a_run_from_the_terminal_level_is_the_whole_run(each: spacing.Spacing, steps: int):
+    assert torch.equal(each.sigmas_from(SIGMAS, SIGMAS[-1], steps), each.sigmas(SIGMAS, steps)[:-1])
+
+
+@given(st.integers(1, 1500), st.integers(0, 999))
+def test_trailing_from_a_level_falls_from_it_through_the_table(steps: int, start: int):
+    levels = spacing.TRAILING.sigmas_from(SIGMAS, SIGMAS[start], steps)
+    assert len(levels) == min(steps, start + 1)
+    assert levels[0] == SIGMAS[start]
+    assert (levels[1:] < levels[:-1]).all()
 
 
 @given(st.integers(2, 300), st.sampled_from([None, 2.2, 4.0, 8.0]))
-def test_the_bridge_is_the_terminal_level_then_karras_to_the_end_of_trailing(steps: int, top_per_step: float | None):
+def test_the_bridge_is_the_terminal_level_then_karras_to_the_end_of_trailing(steps: int, landing: float | None):
     sampling = pytest.importorskip("k_diffusion.sampling")
-    levels = spacing.Bridge(top_per_step).sigmas(SIGMAS, steps)
+    levels = spacing.Bridge(landing).sigmas(SIGMAS, steps)
     assert len(levels) == steps + 1
     assert levels[0] == SIGMAS[-1]
     assert (levels[1:] < levels[:-1]).all()
     end = spacing.TRAILING.sigmas(SIGMAS, steps)[-2].item()
-    highest = min((top_per_step or (4 if steps <= 6 else 5)) * steps, SIGMAS[-2].item())
+    highest = min((landing or (4 if steps <= 6 else 5)) * steps, SIGMAS[-2].item())
     # Equation 5's first level is sigma_max, and it alone is made for one step.
     karras = sampling.get_sigmas_karras(steps - 1, end, highest, 5)
     torch.testing.assert_close(levels[1:], karras, rtol=1e-4, atol=0)

@@ -9,9 +9,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lib_zsnr.core.schedule import sigma_of_timestep, timestep_of_sigma
 from lib_zsnr.settings import FIELDS
-from tests.shared.cases import SIGMAS
 from tests.shared.work import function_calls
 from tests.webui import host_double  # noqa: F401 - makes the next line find the double
 
@@ -179,13 +177,3 @@ def test_controls_that_another_extension_took_away_count_as_the_webuis_defaults(
 
     sd_models.reload_model_weights()
     assert len(WebuiPanelHost().view(ON, {}, "").levels["ours"]["timesteps"]) == 20
-
-
-def test_timestep_of_sigma_is_the_inverse_of_the_table():
-    """And what k-diffusion's own does, without its table of every pair."""
-    table = torch.tensor(SIGMAS, dtype=torch.float64)
-    timesteps = torch.rand(500, dtype=torch.float64) * 999
-    back = timestep_of_sigma(table, sigma_of_timestep(table, timesteps))
-    torch.testing.assert_close(back, timesteps, rtol=0, atol=1e-6)
-    ends = timestep_of_sigma(table, torch.tensor([0.0, 1e9, SIGMAS[0], SIGMAS[999]], dtype=torch.float64))
-    torch.testing.assert_close(ends, torch.tensor([0.0, 999, 0, 999], dtype=torch.float64), rtol=0, atol=1e-3)
