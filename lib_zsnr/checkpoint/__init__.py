@@ -1,1 +1,1 @@
-"""What a checkpoint file says of itself: its header, its stored schedule, the yaml beside it, its metadata."""
+"""What a checkpoint file says about the model: its header, its stored schedule, the yaml beside it, its metadata."""

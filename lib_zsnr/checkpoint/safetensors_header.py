@@ -1,8 +1,8 @@
-"""Reads the header of a .safetensors file, and nothing else of it.
+"""Reads the header of a .safetensors file and nothing else.
 
 The file is: 8 bytes little-endian length N, N bytes of JSON, the tensors. The JSON maps tensor names to descriptions
 and, under `__metadata__`, text to text. Source: the section "Format" of the README of huggingface/safetensors.
-A checkpoint comes from strangers, so every number in it is checked before anything is read or allocated by it.
+A checkpoint is untrusted input, so every number in it is checked before it is used to read or allocate anything.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ LENGTH_BYTES = 8
 
 MAX_HEADER_BYTES = 8_000_000
 """Longest header that is read. The format allows 100 MB (MAX_HEADER_SIZE in safetensors/src/tensor.rs), which would
-take seconds and nearly a gigabyte; SDXL has about 300 KB, and metadata with a preview picture or a workflow some MB."""
+take seconds and nearly a gigabyte. SDXL has about 300 KB; metadata with a preview image or a workflow, a few MB."""
 
 MAX_JSON_ELEMENTS = 120_000
-"""Most values we let a header hold: each costs Python up to 500 bytes and 2 microseconds, whatever it is. SDXL, with
-2,500 tensors, has about 25,000."""
+"""Most values that a header may hold: each costs Python up to 500 bytes and 2 microseconds. SDXL, with 2,500 tensors,
+has about 25,000."""
 
 MAX_JSON_OBJECTS = 40_000
-"""Most tensors that a header may describe, sixteen times those of SDXL: as objects they cost more than other values."""
+"""Most tensors that a header may describe, sixteen times as many as SDXL has: objects cost more than other values."""
 
 _OFFSET_DIGITS = 19
-"""Of the largest place in a file, 2^63 - 1. A longer number is no place."""
+"""Digits of the largest offset in a file, 2^63 - 1. A longer number cannot be an offset."""
 
-MAX_SHOWN = 60
-"""Longest piece of a stranger's text that is repeated in a message, in characters."""
+MAX_QUOTED = 60
+"""Longest piece of a file's own text that is repeated in a message, in characters."""
 
 METADATA_KEY = "__metadata__"
+
+_SCHEDULE_KEY = "alphas_cumprod"  # in Stable Diffusion 1 and 2, which have it as a buffer of the model
 
 
 class HeaderError(ValueError):
@@ -42,9 +44,9 @@ class HeaderError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a header says: the names of its tensors, and its metadata (empty if it has none).
+    """A header: the names of its tensors, and its metadata (empty if it has none).
 
-    alphas_cumprod: the description of the tensor of that name, as it was found. data_start: where the tensors begin.
+    alphas_cumprod: the unchecked description of the tensor of that name. data_start: the tensors' offset in bytes.
     """
 
     tensor_names: frozenset[str]
@@ -54,10 +56,10 @@ class Header:
 
 
 def quoted(value: object) -> str:
-    """A stranger's text as it may stand in a message: quoted, without control characters, at most MAX_SHOWN long."""
+    """Text from a file, made safe for a message: quoted, without control characters, at most MAX_QUOTED characters."""
     if not isinstance(value, str):
         return f"a value of type {type(value).__name__}"
-    return repr(value if len(value) <= MAX_SHOWN else value[: MAX_SHOWN - 3] + "...")
+    return repr(value if len(value) <= MAX_QUOTED else value[: MAX_QUOTED - 3] + "...")
 
 
 def read_header(path: str) -> Header:
@@ -66,7 +68,7 @@ def read_header(path: str) -> Header:
     Raises HeaderError when the content is not what the format says, OSError when the file cannot be opened or read.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
-        # Opening a pipe would wait for ever.
+        # Opening a pipe could block forever.
         msg = "it is not a regular file; expected a .safetensors file"
         raise HeaderError(msg)
     with open(path, "rb") as file:
@@ -78,11 +80,11 @@ def read_header(path: str) -> Header:
 def _read_text(file: BinaryIO) -> str:
     """The JSON text. At most MAX_HEADER_BYTES, and never more than the file holds, is read."""
     size = os.fstat(file.fileno()).st_size
-    field = file.read(LENGTH_BYTES)
-    if len(field) < LENGTH_BYTES:
-        msg = f"it has {len(field)} bytes; expected at least {LENGTH_BYTES}, which give the length of the header"
+    length_field = file.read(LENGTH_BYTES)
+    if len(length_field) < LENGTH_BYTES:
+        msg = f"it has {len(length_field)} bytes; expected at least {LENGTH_BYTES}, which give the length of the header"
         raise HeaderError(msg)
-    length = int.from_bytes(field, "little")
+    length = int.from_bytes(length_field, "little")
     if length > MAX_HEADER_BYTES:
         msg = f"its header claims {length} bytes; expected at most {MAX_HEADER_BYTES}, the most that is read"
         raise HeaderError(msg)
@@ -91,7 +93,7 @@ def _read_text(file: BinaryIO) -> str:
         raise HeaderError(msg)
     first = file.read(min(length, 1))
     if first != b"{":
-        # Looked at before the rest is read: a file that is something else costs nothing.
+        # Checked before the rest is read, so that a file of another kind costs nothing.
         msg = f"its header begins with {first!r}; expected b'{{', as in every .safetensors file"
         raise HeaderError(msg)
     raw = first + file.read(length - 1)
@@ -114,7 +116,7 @@ def _read_text(file: BinaryIO) -> str:
 
 
 def _parse(text: str) -> dict[str, object]:
-    # Converting a number of a million digits takes Python up to 3.10.6 minutes.
+    # Up to Python 3.10.6, converting a number of a million digits takes minutes.
     try:
         parsed = json.loads(text, object_pairs_hook=_unique, parse_int=_short_number, parse_float=_no_number)
     except RecursionError as error:
@@ -123,7 +125,7 @@ def _parse(text: str) -> dict[str, object]:
     except json.JSONDecodeError as error:
         msg = f"its header is not JSON ({error.msg} at character {error.pos}); expected JSON"
         raise HeaderError(msg) from error
-    # The text begins with "{", so this cannot be anything else; the check keeps that out of the reader's head.
+    # Always a dict, since the text begins with "{"; the check is for the type checker.
     return parsed if isinstance(parsed, dict) else {}
 
 
@@ -136,23 +138,23 @@ def _no_number(_digits: str) -> int:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object as a dict; the format forbids a name twice, and which of the two counts would be a guess."""
-    found: dict[str, object] = {}
+    """A JSON object as a dict. The format forbids duplicate names, and which of the two counts would be a guess."""
+    members: dict[str, object] = {}
     for name, value in pairs:
-        if name in found:
+        if name in members:
             msg = f"its header has the name {quoted(name)} twice; expected every name once, as the format demands"
             raise HeaderError(msg)
-        found[name] = value
-    return found
+        members[name] = value
+    return members
 
 
 def _interpret(parsed: dict[str, object], data_start: int) -> Header:
-    found = parsed.pop(METADATA_KEY, None)
-    if found is not None and not isinstance(found, dict):
-        msg = f"its {METADATA_KEY} is {quoted(found)}; expected names with texts"
+    raw_metadata = parsed.pop(METADATA_KEY, None)
+    if raw_metadata is not None and not isinstance(raw_metadata, dict):
+        msg = f"its {METADATA_KEY} is {quoted(raw_metadata)}; expected names with texts"
         raise HeaderError(msg)
     metadata: dict[str, str] = {}
-    for name, value in (found or {}).items():
+    for name, value in (raw_metadata or {}).items():
         if not isinstance(value, str):
             msg = f"its metadata {quoted(name)} is {quoted(value)}; expected text, as the format demands"
             raise HeaderError(msg)
@@ -161,5 +163,5 @@ def _interpret(parsed: dict[str, object], data_start: int) -> Header:
         if not isinstance(description, dict):
             msg = f"its entry {quoted(name)} is {quoted(description)}; expected the description of a tensor"
             raise HeaderError(msg)
-    described = parsed.get("alphas_cumprod")
-    return Header(frozenset(parsed), metadata, described if isinstance(described, dict) else {}, data_start)
+    schedule = parsed.get(_SCHEDULE_KEY)
+    return Header(frozenset(parsed), metadata, schedule if isinstance(schedule, dict) else {}, data_start)

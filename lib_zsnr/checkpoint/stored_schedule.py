@@ -1,4 +1,4 @@
-"""The noise schedule that a checkpoint stores: whether it ends at zero terminal SNR. Only its two ends are read."""
+"""Whether the noise schedule that a checkpoint stores ends at zero terminal SNR. Only its two ends are read."""
 
 from __future__ import annotations
 
@@ -8,34 +8,31 @@ from typing import BinaryIO
 
 from lib_zsnr.checkpoint.safetensors_header import Header
 
-TENSOR = "alphas_cumprod"
-"""Its name in a checkpoint of Stable Diffusion 1 and 2, which keep it as a buffer of the model."""
-
 _SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _MOST_VALUES = 100_000  # training timesteps; Stable Diffusion has 1000
-# The first of a diffusion schedule has hardly any noise yet: 0.99915 in Stable Diffusion. Zeros are no schedule.
-_LEAST_FIRST = 0.9
+# A schedule starts with hardly any noise (0.99915 in Stable Diffusion), so a tensor of zeros is not taken for one.
+_MIN_FIRST_VALUE = 0.9
 
 
 def rescaled_end(path: str, header: Header) -> float | None:
-    """The last value of the stored schedule where it is one that was rescaled to zero terminal SNR, else None.
+    """The last value of the stored schedule if it was rescaled to zero terminal SNR, else None.
 
-    A schedule that ends higher says nothing: files of models trained to zero SNR often store the usual one. Half
-    precision makes the floor 6e-8 or 0, which is still below every other end. Raises OSError.
+    A schedule that ends higher says nothing: models trained to zero SNR often store the usual one. In half precision
+    the floor becomes 6e-8 or 0, which is still below the end of any other schedule. Raises OSError.
     """
-    place = _place(header, os.path.getsize(path))
-    if place is None:
+    located = _locate(header, os.path.getsize(path))
+    if located is None:
         return None
-    from lib_zsnr.core.schedule import ZERO_TERMINAL_BOUND  # needs torch, which reading a file does not
+    from lib_zsnr.core.schedule import ZERO_TERMINAL_BOUND  # imports torch, which files without a schedule do not need
 
-    kind, start, end = place
+    kind, start, end = located
     with open(path, "rb") as file:
         first, last = (_value(file, offset, kind) for offset in (start, end - _SIZES[kind]))
-    return last if _LEAST_FIRST <= first <= 1 and 0 <= last < ZERO_TERMINAL_BOUND else None
+    return last if _MIN_FIRST_VALUE <= first <= 1 and 0 <= last < ZERO_TERMINAL_BOUND else None
 
 
-def _place(header: Header, size: int) -> tuple[str, int, int] | None:
-    """Type, first byte and end of the tensor in a file of that size; None unless all of that is as it has to be."""
+def _locate(header: Header, size: int) -> tuple[str, int, int] | None:
+    """The tensor's type, first byte and end in a file of `size` bytes; None unless all of them are valid."""
     kind = header.alphas_cumprod.get("dtype")
     shape, offsets = (_whole_numbers(header.alphas_cumprod.get(key)) for key in ("shape", "data_offsets"))
     if not isinstance(kind, str) or kind not in _SIZES or len(shape) != 1 or len(offsets) != 2:
@@ -46,7 +43,7 @@ def _place(header: Header, size: int) -> tuple[str, int, int] | None:
 
 
 def _whole_numbers(value: object) -> list[int]:
-    """The list, empty where it is anything but one of whole numbers from 0 up."""
+    """The value if it is a list of non-negative integers, else an empty list."""
     return value if isinstance(value, list) and all(type(part) is int and part >= 0 for part in value) else []
 
 

@@ -185,7 +185,7 @@ class TestEvidence:
         metadata = {"modelspec.prediction_type": value, "ss_zero_terminal_snr": value}
         traits = read_traits(model(tmp_path, metadata=metadata, yaml=SD_YAML.format(f"parameterization: {['x0']}")))
         assert answers(traits) == ("unknown", None)
-        assert [note.split(", found")[0] for note in traits.conflicts] == [
+        assert [note.partition(" has the unknown value ")[0] for note in traits.conflicts] == [
             "yaml model.params.parameterization",
             "metadata modelspec.prediction_type",
             "metadata ss_zero_terminal_snr",
