@@ -1,34 +1,34 @@
 "use strict";
 
 /**
- * The panel's picture of the noise schedule, and its freshness.
+ * Draws the panel's plot of the noise schedule, and keeps the panel up to date.
  *
- * The numbers come with the page's answers, in the figure's data-levels; here they are only drawn. What they say stands
- * below the drawing in words, so that nothing is lost where this script does not run.
+ * The numbers are in the figure's data-levels, as the server sent them; this script only draws them. The text below the
+ * plot says the same in words, so nothing is lost if this script does not run.
  */
 (() => {
     const SVG = "http://www.w3.org/2000/svg";
     const HEIGHT = 180;
     const MARGIN = {left: 44, right: 16, top: 14, bottom: 34};
-    const NARROWEST = 240;
+    const MIN_WIDTH = 240;
     const LAST_TIMESTEP = 999;
-    const GAP_BETWEEN_TICKS = 5;
-    const ROOM_FOR_THE_START = 8;
+    const TICK_SPACING = 5;
+    const START_RADIUS_MARGIN = 8;
 
     function element(name, attributes, parent, text) {
-        const made = document.createElementNS(SVG, name);
-        for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-        if (text !== undefined) made.textContent = text;
-        parent.append(made);
-        return made;
+        const node = document.createElementNS(SVG, name);
+        for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+        if (text !== undefined) node.textContent = text;
+        parent.append(node);
+        return node;
     }
 
-    /** From numbers to places: the timestep falls from left to right as in sampling, the signal grows upwards. */
+    /** From numbers to coordinates: timesteps fall from left to right, as in sampling; the signal grows upwards. */
     function scales(levels, width) {
         const values = [...levels.ours.log_snr, ...levels.host.log_snr];
         const low = Math.floor(Math.min(...values, 0)) - 1;
         const high = Math.ceil(Math.max(...values, 0)) + 1;
-        const left = MARGIN.left + ROOM_FOR_THE_START;
+        const left = MARGIN.left + START_RADIUS_MARGIN;
         const across = width - left - MARGIN.right;
         const down = HEIGHT - MARGIN.top - MARGIN.bottom;
         return {
@@ -41,7 +41,7 @@
 
     function axes(svg, at, width) {
         const bottom = HEIGHT - MARGIN.bottom;
-        for (let value = Math.ceil(at.low / GAP_BETWEEN_TICKS) * GAP_BETWEEN_TICKS; value <= at.high; value += GAP_BETWEEN_TICKS) {
+        for (let value = Math.ceil(at.low / TICK_SPACING) * TICK_SPACING; value <= at.high; value += TICK_SPACING) {
             element("line", {x1: MARGIN.left, x2: width - MARGIN.right, y1: at.y(value), y2: at.y(value), class: "zsnr-grid"}, svg);
             element("text", {x: MARGIN.left - 6, y: at.y(value) + 4, class: "zsnr-tick", "text-anchor": "end"}, svg, value);
         }
@@ -62,12 +62,12 @@
     }
 
     function draw(figure) {
-        const width = Math.max(NARROWEST, figure.clientWidth);
+        const width = Math.max(MIN_WIDTH, figure.clientWidth);
         if (!figure.clientWidth || figure.dataset.drawn === String(width)) return;
         figure.dataset.drawn = width;
         figure.querySelector("svg")?.remove();
         const levels = JSON.parse(figure.dataset.levels);
-        // What it shows stands in words in the caption, which screen readers read.
+        // Hidden from screen readers, which read the same in words in the caption.
         const svg = document.createElementNS(SVG, "svg");
         svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
         svg.setAttribute("aria-hidden", "true");
@@ -82,12 +82,12 @@
         box.querySelectorAll("figure.zsnr-preview").forEach(draw);
     }
 
-    /** Ask for the line about the checkpoint and the preview anew. */
+    /** Request the line about the checkpoint and the preview again. */
     function refresh() {
         gradioApp().querySelectorAll("button.zsnr-refresh").forEach((button) => button.click());
     }
 
-    /** gradio leaves the number beside a slider without a name, and the WebUI the box of an accordion. */
+    /** gradio gives the number beside a slider no accessible name, and the WebUI none to the check box of an accordion. */
     function nameControls(accordion) {
         const title = accordion.querySelector(".label-wrap span");
         title.querySelector("input")?.setAttribute("aria-label", title.textContent.trim());
@@ -99,7 +99,7 @@
     function start() {
         for (const box of gradioApp().querySelectorAll(".zsnr-preview-box")) {
             new MutationObserver(() => drawAll(box)).observe(box, {childList: true, subtree: true});
-            // The panel's width is nothing while it is folded.
+            // While the panel is folded its width is 0.
             new ResizeObserver(() => drawAll(box)).observe(box);
             nameControls(box.closest(".input-accordion"));
         }
@@ -107,6 +107,6 @@
     }
 
     onUiLoaded(start);
-    // Another checkpoint is a changed option, and so are the settings of our page.
+    // Switching the checkpoint changes an option too, as do the settings on our page.
     onOptionsChanged(refresh);
 })();

@@ -1,6 +1,6 @@
-"""The checkpoints that the host knows: what they are, how we know, and what the person saved for them.
+"""The checkpoints that the host knows: what they are, the evidence for it, and the presets saved for them.
 
-Nothing here loads a model, and no path is taken from outside: names are looked up in the host's own list.
+Nothing here loads a model or takes a path from a request: names are looked up in the host's own list.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from lib_zsnr.sentences import printable, sentence
 from lib_zsnr.webui import hosts
 
 PRESET_FILE = "zero-terminal-snr-presets.json"
-_WORDS = {"v": "v-prediction", "epsilon": "epsilon prediction", "edm": "an EDM model, which cannot be sampled here"}
+_PREDICTION_NAMES = {
+    "v": "v-prediction",
+    "epsilon": "epsilon prediction",
+    "edm": "an EDM model, which cannot be sampled here",
+}
 
 
 def store() -> PresetStore:
-    """The one preset file of this WebUI. Safe to share: it holds no request's state."""
+    """The preset file of this WebUI. Safe to share, since it holds no state of a request."""
     return _store(paths_internal.data_path)
 
 
@@ -35,9 +39,9 @@ def _store(data_path: str) -> PresetStore:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file. `believed` is what the WebUI takes the loaded one to predict, None where it is not loaded.
+    """One file. `believed` is what the WebUI takes it to predict, None if it is not loaded.
 
-    key: what its preset is kept under. earlier_key: what it was before the WebUI had computed the hash.
+    key: the key of its preset. earlier_key: its key before the WebUI had computed the hash.
     """
 
     name: str
@@ -48,7 +52,7 @@ class Checkpoint:
 
 
 def loaded() -> Checkpoint | None:
-    """The checkpoint that is loaded now, None where there is none."""
+    """The checkpoint that is loaded now, if any."""
     sd_model = sd_models.model_data.sd_model
     if sd_model is None:
         return None
@@ -65,11 +69,11 @@ def of_model(sd_model: Any) -> Checkpoint | None:
 
 
 def chosen() -> str:
-    """The name of the checkpoint that the next picture is made with, where another one is loaded; "" otherwise.
+    """The name of the checkpoint for the next image if a different one is loaded, else "".
 
-    After a request that overrode the checkpoint, or a refiner, the WebUI keeps that one loaded for a while.
+    After a request with another checkpoint, or with a refiner, the WebUI keeps that one loaded for a while.
     """
-    # The host's own API refuses a setting of the wrong type here, a settings file may still hold one.
+    # The host's own API refuses a value of the wrong type, but a settings file may hold one.
     name, sd_model = shared.opts.sd_model_checkpoint, sd_models.model_data.sd_model
     info = sd_models.checkpoint_aliases.get(name) if isinstance(name, str) else None
     current = getattr(sd_model, "sd_checkpoint_info", None)
@@ -77,13 +81,13 @@ def chosen() -> str:
 
 
 def named(name: str) -> Checkpoint | None:
-    """The checkpoint that the host lists under this name (title, file name, hash), None where there is none."""
+    """The checkpoint that the host lists under this name (title, file name or hash), if any."""
     info = sd_models.checkpoint_aliases.get(name)
     current = loaded()
     if info is None:
         return None
-    found = _checkpoint(info, None)
-    return current if current is not None and current.key == found.key else found
+    listed = _checkpoint(info, None)
+    return current if current is not None and current.key == listed.key else listed
 
 
 def names() -> list[str]:
@@ -92,14 +96,14 @@ def names() -> list[str]:
 
 
 def describe(checkpoint: Checkpoint | None) -> str:
-    """One sentence for people: what the checkpoint is, and how we know."""
+    """One sentence for people: what the checkpoint is, and the evidence."""
     if checkpoint is None:
         return sentence("No checkpoint is loaded yet.")
     traits = checkpoint.traits
-    facts = [_prediction_words(checkpoint)]
+    facts = [_prediction_fact(checkpoint)]
     if traits.zero_terminal_snr is not None:
-        said = "zero terminal SNR" if traits.zero_terminal_snr else "not trained to zero terminal SNR"
-        facts.append(sentence("{said} ({evidence})", said=sentence(said), evidence=traits.zero_terminal_snr_evidence))
+        text = "zero terminal SNR" if traits.zero_terminal_snr else "not trained to zero terminal SNR"
+        facts.append(sentence("{fact} ({evidence})", fact=sentence(text), evidence=traits.zero_terminal_snr_evidence))
     if preset_of(checkpoint):
         facts.append(sentence("your preset for it is used"))
     described = sentence("{name} \u2014 {fact}", name=checkpoint.name, fact=facts[0])
@@ -111,11 +115,11 @@ def describe(checkpoint: Checkpoint | None) -> str:
     return described
 
 
-def _prediction_words(checkpoint: Checkpoint) -> str:
+def _prediction_fact(checkpoint: Checkpoint) -> str:
     traits = checkpoint.traits
     if traits.prediction != "unknown":
-        what = sentence(_WORDS[traits.prediction])
-        return sentence("{what} ({evidence})", what=what, evidence=traits.prediction_evidence)
+        fact = sentence(_PREDICTION_NAMES[traits.prediction])
+        return sentence("{fact} ({evidence})", fact=fact, evidence=traits.prediction_evidence)
     if checkpoint.believed is None:
         return sentence("nothing in the file says what it predicts")
     text = "nothing in the file says what it predicts; the WebUI treats it as {believed}"
@@ -123,7 +127,7 @@ def _prediction_words(checkpoint: Checkpoint) -> str:
 
 
 def preset_of(checkpoint: Checkpoint | None) -> Mapping[str, bool | float]:
-    """What the person saved for the checkpoint; empty where nothing is."""
+    """The values saved for the checkpoint; empty if there are none."""
     if checkpoint is None:
         return {}
     preset = store().get(checkpoint.key) or store().get(checkpoint.earlier_key)
@@ -131,12 +135,12 @@ def preset_of(checkpoint: Checkpoint | None) -> Mapping[str, bool | float]:
 
 
 def save_preset(checkpoint: Checkpoint, values: Mapping[str, Any]) -> None:
-    """Save a preset. Raises SettingsError for a wrong value, PresetError where the file cannot be written."""
+    """Save a preset. Raises SettingsError for a wrong value, PresetError if the file cannot be written."""
     store().put(checkpoint.key, checkpoint.name, values)
 
 
 def forget_preset(checkpoint: Checkpoint) -> bool:
-    """Remove the preset; whether there was one. Raises PresetError where the file cannot be written."""
+    """Remove the preset; returns whether there was one. Raises PresetError if the file cannot be written."""
     forgotten = [store().forget(key) for key in {checkpoint.key, checkpoint.earlier_key}]
     return any(forgotten)
 
@@ -145,6 +149,6 @@ def _checkpoint(info: Any, believed: Prediction | None) -> Checkpoint:
     path = Path(info.filename)
     size = path.stat().st_size if path.is_file() else 0
     by_name = printable(f"file:{path.name}:{size}")
-    # The hash where the host knows it. Never computed here: it reads gigabytes.
+    # The hash if the host knows it. It is never computed here, since that reads gigabytes.
     key = f"sha256:{info.sha256}" if getattr(info, "sha256", None) else by_name
     return Checkpoint(printable(info.name_for_extra), key, by_name, read_traits(info.filename), believed)

@@ -87,7 +87,7 @@ def asked_for(p: Any, args: Sequence[Any]) -> bool:
 
     Looks at the switch alone, so that it holds where everything else is wrong.
     """
-    if xyz.values(p) or prompt_tag.said(p):
+    if xyz.values(p) or prompt_tag.texts_of(p):
         return True
     first = args[0] if args else {}
     if not isinstance(first, Mapping):

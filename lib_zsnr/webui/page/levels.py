@@ -1,4 +1,4 @@
-"""One side of the preview, ours or the host's: noise levels as numbers for JSON."""
+"""The noise levels of one side of the preview, ours or the host's, as numbers for JSON."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from torch import Tensor
 from lib_zsnr.core.schedule import ZERO_TERMINAL_BOUND, alphas_cumprod_from_sigmas
 from lib_zsnr.sentences import sentence
 
-# The highest noise level of the normal schedule, SD's and SDXL's alike; the paper's Table 1 has it as sqrt(1 / SNR).
-NORMAL_TOP = 14.6147
+# The highest sigma of the normal schedule of SD and SDXL alike: sqrt(1 / SNR) in the paper's Table 1.
+SD_SIGMA_MAX = 14.6147
 
 
 def described(timesteps: Tensor, sigmas: Tensor) -> dict[str, Any]:
-    """What a sampler visits, both `[n]` from the highest down; "start" is a sentence about the first."""
+    """The levels that a sampler visits, both `[n]` from the highest down; "start" is a sentence about the first."""
     exact = sigmas.detach().to(device="cpu", dtype=torch.float64)
     return {
         "timesteps": [round(timestep, 2) for timestep in timesteps.tolist()],
         "sigmas": [float(f"{sigma:.6g}") for sigma in exact.tolist()],
         "log_snr": [round(value, 4) for value in (-2 * exact.log()).tolist()],
         "start": _start(exact),
-        "above_normal": int((exact > NORMAL_TOP).sum()),
+        "above_normal": int((exact > SD_SIGMA_MAX).sum()),
     }
 
 
-def nothing(why: str) -> dict[str, Any]:
-    """Where no level is shown, and why in words."""
-    return {"timesteps": [], "sigmas": [], "log_snr": [], "start": why, "above_normal": 0}
+def nothing(reason: str) -> dict[str, Any]:
+    """No levels, with the reason in words."""
+    return {"timesteps": [], "sigmas": [], "log_snr": [], "start": reason, "above_normal": 0}
 
 
 def _start(sigmas: Tensor) -> str:

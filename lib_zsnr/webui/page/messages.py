@@ -1,4 +1,4 @@
-"""What goes through the routes: questions with their limits, answers, and the statuses that are no answer."""
+"""The routes' requests with their limits, their responses, and their error statuses."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from lib_zsnr.settings import FIELD_BY_NAME, TITLE
 from lib_zsnr.webui.page.preview_request import MOST_STEPS
 
 
-class CheckpointAnswer(BaseModel):
+class CheckpointResponse(BaseModel):
     name: str
-    key: str = Field(description="what presets are kept under: the file's hash, or its name and size")
+    key: str = Field(description="the key of its preset: the file's hash, or its name and size")
     description: str
     prediction: str = Field(description="epsilon, v, edm or unknown, by the file")
     prediction_evidence: str
-    zero_terminal_snr: bool | None = Field(description="null where nothing in the file says")
+    zero_terminal_snr: bool | None = Field(description="null if nothing in the file says")
     zero_terminal_snr_evidence: str
     conflicts: list[str]
-    webui_believes: str | None = Field(description="epsilon or v; null for a checkpoint that is not loaded")
+    webui_believes: str | None = Field(description="epsilon or v; null if the checkpoint is not loaded")
     preset: dict[str, Any] | None
 
 
 def _dict_only(value: Any) -> Any:
-    """Pydantic itself makes a dict of a list of pairs, and of an empty list."""
+    """Pydantic itself would turn a list of pairs, even an empty one, into a dict."""
     if isinstance(value, dict):
         return value
     raise ValueError(f"{quoted(value)} is given, names with their values are allowed")
 
 
-class ScheduleQuestion(BaseModel):
+class ScheduleRequest(BaseModel):
     sampler_name: StrictStr = "Euler"
     scheduler: StrictStr = "Automatic"
     steps: int = Field(20, ge=1, le=MOST_STEPS)
@@ -44,7 +44,7 @@ class ScheduleQuestion(BaseModel):
         {"enabled": True}, description="as the script takes them: " + ", ".join(FIELD_BY_NAME)
     )
 
-    # Pydantic itself takes true, 20.9 and "20" for whole numbers, and fails over integers of 400 digits.
+    # Pydantic itself accepts true, 20.9 and "20" as integers, and fails on integers of 400 digits.
     @validator("steps", pre=True)
     def _a_whole_number(cls, value: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_STEPS:
@@ -67,16 +67,16 @@ class Levels(BaseModel):
     sigmas: list[float]
     log_snr: list[float]
     start: str
-    above_normal: int = Field(description="how many of them are above the highest level of the normal schedule")
+    above_normal: int = Field(description="how many levels are above the highest one of the normal schedule")
 
 
-class ScheduleAnswer(BaseModel):
+class ScheduleResponse(BaseModel):
     ours: Levels
     host: Levels
     notes: list[str]
 
 
-class PresetQuestion(BaseModel):
+class PresetRequest(BaseModel):
     values: dict[str, Any]
 
     @validator("values", pre=True)
@@ -84,7 +84,7 @@ class PresetQuestion(BaseModel):
         return _dict_only(value)
 
 
-class Refusal(BaseModel):
+class ErrorResponse(BaseModel):
     detail: str = Field(description="what was found, and what is allowed")
 
 
@@ -98,14 +98,14 @@ _STATUSES = {
 
 
 def statuses(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """These statuses as a route documents them."""
-    return {code: {"description": _STATUSES[code], "model": Refusal} for code in codes}
+    """The `responses` argument with which a route documents these statuses."""
+    return {code: {"description": _STATUSES[code], "model": ErrorResponse} for code in codes}
 
 
-class WordsForWrongValues(APIRoute):
-    """A route that says in one sentence what is wrong with a question.
+class ErrorsInWords(APIRoute):
+    """A route that says in one sentence what is wrong with a request.
 
-    Left to itself FastAPI sends a list of errors, of which some hold the whole question once more.
+    FastAPI by itself sends a list of errors, some of which repeat the whole request.
     """
 
     def get_route_handler(self) -> Callable[..., Any]:
@@ -115,12 +115,12 @@ class WordsForWrongValues(APIRoute):
             try:
                 return await handle(request)
             except RequestValidationError as error:
-                found = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in error.errors()[:5]]
-                raise HTTPException(422, f"{TITLE}: {'; '.join(found)}.") from None
+                problems = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in error.errors()[:5]]
+                raise HTTPException(422, f"{TITLE}: {'; '.join(problems)}.") from None
 
         return handle_in_words
 
 
 def _place(parts: tuple[int | str, ...]) -> str:
-    """Where in the question: without the first part, which says body or query."""
+    """The place in the request, without the first part, which is "body" or "query"."""
     return ".".join(part if isinstance(part, str) and part.isidentifier() else quoted(part) for part in parts[1:])

@@ -1,7 +1,7 @@
-"""What other programs write into infotext for CFG rescale and for the schedule, and what it means in our terms.
+"""What other programs write into infotext about CFG rescale and the schedule, and what it means in our terms.
 
-Found in their sources. Not here, since what they write is JSON of their own, of which the WebUI hands nothing on:
-InvokeAI (`cfg_rescale_multiplier`) and NovelAI (`cfg_rescale`; the WebUI's images.py makes an infotext of the rest).
+Taken from their sources. InvokeAI (`cfg_rescale_multiplier`) and NovelAI (`cfg_rescale`; the WebUI's images.py makes an
+infotext of the rest) are missing, since they write JSON of their own, from which the WebUI passes none of this on.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from typing import Any
 from lib_zsnr.settings import RescaleSpace
 
 SCHEDULE_KEY = "Noise Schedule"
-"""Written only where the schedule was rescaled, with the value of the WebUI's option: "Zero Terminal SNR" in the WebUI.
-Forge (modules/processing.py) and Forge Classic (modules_forge/forge_loader.py) also rescale it for a model that
-is marked so, and then it may say "Default"."""
+"""Written only if the schedule was rescaled, with the value of the WebUI's option: "Zero Terminal SNR" in the WebUI.
+Forge (modules/processing.py) and Forge Classic (modules_forge/forge_loader.py) also rescale it for models with a
+marker, and then the value may be "Default"."""
 SCHEDULE_VALUES = ("Zero Terminal SNR", "Default")
 
 _TRAILING_KEY = "DDIM Trailing"
-"""Written by CFG_Rescale_webui until November 2023, for the paper's spacing with the WebUI's DDIM of before 1.6."""
+"""Written by CFG_Rescale_webui until November 2023, for trailing spacing with the DDIM of WebUIs before 1.6."""
 
 
 @dataclass(frozen=True)
 class Rescale:
-    """One program's key for phi, in lower case and with spaces for underscores: people and converters spell it freely.
+    """One program's key for phi, in lower case and with spaces for underscores, since people and converters vary both.
 
-    space: where it measures. switches: where any of these keys is there, one has to say "True". least: from which phi
-    on the program does anything. other: a key and the value with which its formula is another one.
+    space: the prediction space of its rescale. switches: if any of these keys is present, one of them has to be "True".
+    least: the smallest phi at which the program does anything. other: a key and the value at which it uses a formula
+    that is not the paper's.
     """
 
     key: str
@@ -39,12 +40,12 @@ class Rescale:
 
 _RESCALES = (
     # CFG_Rescale_webui (scripts/CFGRescale.py): "CFG Rescale", on the denoised prediction.
-    # SD.Next (modules/processing_info.py): "CFG rescale", after hires and refiner only, of diffusers' formula on the
-    # model's own output; it says "App: SD.Next" (see `_space`).
+    # SD.Next (modules/processing_info.py): "CFG rescale", after hires and refiner only, by diffusers' formula on the
+    # model's own output; it also writes "App: SD.Next" (see `_space`).
     Rescale("cfg rescale", "x0"),
     # sd-webui-neutral-prompt (lib_neutral_prompt/ui.py): "CFG Rescale phi", on the denoised prediction, its mean apart.
     Rescale("cfg rescale phi", "x0"),
-    # The same, earlier, and pull request 10555 of the WebUI, which it comes from: "CFG Rescale φ".
+    # Its earlier versions, and pull request 10555 of the WebUI, from which it comes: "CFG Rescale φ".
     Rescale("cfg rescale φ", "x0"),
     # Forge Classic and Neo (modules/processing_scripts/rescale_cfg.py): "Rescale CFG", ComfyUI's formula. Neo does
     # nothing in the hires pass.
@@ -60,10 +61,10 @@ _RESCALES = (
 
 
 @dataclass(frozen=True)
-class Found:
-    """What another program's infotext says. cfg_rescale: None where nothing is. schedule: rescaled to zero SNR.
+class OtherParameters:
+    """What another program's infotext says. cfg_rescale: None if it is not mentioned. schedule: rescaled to zero SNR.
 
-    left_out: what was said and cannot be used, in sentences for the log.
+    left_out: what cannot be used, in sentences for the log.
     """
 
     cfg_rescale: float | None = None
@@ -73,33 +74,33 @@ class Found:
     left_out: tuple[str, ...] = ()
 
 
-def find(params: Mapping[str, Any], read_elsewhere: Collection[str] = ()) -> Found:
-    """What `params`, a parsed infotext, says in other programs' words.
+def find(params: Mapping[str, Any], read_elsewhere: Collection[str] = ()) -> OtherParameters:
+    """What `params`, a parsed infotext, says in the keys of other programs.
 
-    read_elsewhere: the keys that controls of other extensions take; those are left to them, or it would be done twice.
+    read_elsewhere: the keys that controls of other extensions read. They are left to them, or it would be done twice.
     """
-    said = {_plain(key): value for key, value in params.items() if key not in read_elsewhere}
+    by_key = {_normalized(key): value for key, value in params.items() if key not in read_elsewhere}
     left_out: list[str] = []
     schedule, trailing = params.get(SCHEDULE_KEY) in SCHEDULE_VALUES, str(params.get(_TRAILING_KEY)) == "True"
     for row in _RESCALES:
-        phi = _phi(row, said, left_out)
+        phi = _phi(row, by_key, left_out)
         if phi:
-            return Found(phi, _space(row, params), schedule, trailing, tuple(left_out))
-    return Found(schedule=schedule, trailing=trailing, left_out=tuple(left_out))
+            return OtherParameters(phi, _space(row, params), schedule, trailing, tuple(left_out))
+    return OtherParameters(schedule=schedule, trailing=trailing, left_out=tuple(left_out))
 
 
-def _plain(key: str) -> str:
+def _normalized(key: str) -> str:
     return key.lower().replace("_", " ").strip()
 
 
-def _phi(row: Rescale, said: Mapping[str, Any], left_out: list[str]) -> float:
-    """From 0 to 1, 0 where the row says nothing that can be done here."""
-    if row.key not in said:
+def _phi(row: Rescale, by_key: Mapping[str, Any], left_out: list[str]) -> float:
+    """From 0 to 1; 0 if the row has nothing that can be used here."""
+    if row.key not in by_key:
         return 0.0
-    switches = [str(said[switch]) for switch in row.switches if switch in said]
+    switches = [str(by_key[switch]) for switch in row.switches if switch in by_key]
     if switches and "True" not in switches:
         return 0.0
-    value = said[row.key]
+    value = by_key[row.key]
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -107,7 +108,7 @@ def _phi(row: Rescale, said: Mapping[str, Any], left_out: list[str]) -> float:
     if not 0 <= number <= 1:
         left_out.append(f"{row.key!r} is {str(value)[:40]!r}; allowed is a number from 0 to 1.")
         return 0.0
-    if row.other and str(said.get(row.other[0])) == row.other[1]:
+    if row.other and str(by_key.get(row.other[0])) == row.other[1]:
         left_out.append(f"{row.key!r} goes by another formula ({row.other[0]}: {row.other[1]}).")
         return 0.0
     return number if number >= row.least else 0.0

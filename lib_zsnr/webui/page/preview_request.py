@@ -1,4 +1,4 @@
-"""What a person has chosen in a tab, or a program in a question: read from values of any kind."""
+"""What is chosen in a tab of the page, or in a program's request: read from values of any kind."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Any
 
 from lib_zsnr.sentences import Sentence, quoted, sentence
 
-# What stands in where another extension has removed the host's own control, or where nothing usable was typed; the
-# host's defaults.
+# The host's defaults, used if another extension has removed the host's own control, or if nothing usable was typed.
 STEPS, STRENGTH, SAMPLER, SCHEDULE_TYPE = 20, 0.75, "Euler", "Automatic"
 MOST_STEPS = 1000
-"""There are so many timesteps; a longer preview would show nothing more."""
+"""The number of timesteps; a longer preview would show nothing more."""
 
 
 @dataclass(frozen=True)
 class PreviewRequest:
-    """What the preview is asked for. steps: 1 to MOST_STEPS; denoising_strength: 0 to 1, None for text-to-image.
+    """What to preview. steps: 1 to MOST_STEPS; denoising_strength: 0 to 1, None for text-to-image.
 
-    problem: why the steps or the strength are others than those that were typed, so that nothing is to be shown.
+    problem: why steps or denoising_strength are not what was typed; then no preview is shown.
     """
 
     sampler_name: str
@@ -32,8 +31,9 @@ class PreviewRequest:
 def read(request: Mapping[str, Any]) -> PreviewRequest:
     """The tab's values as they are at this moment. The page sends every keystroke, before the WebUI corrects it.
 
-    Where steps or strength cannot be used, what they would be corrected to stands in for the plan, and `problem` says
-    so. No preview of that: the WebUI corrects a field that is left, but not one in which Ctrl+Enter is pressed.
+    Steps or strength that cannot be used are replaced by what the WebUI would correct them to, so that a plan can be
+    made, and `problem` says so. They are not previewed, since the WebUI corrects a field only when it loses the focus,
+    not when Ctrl+Enter is pressed in it.
     """
     steps: Any = request.get("steps", STEPS)
     strength: Any = request.get("denoising_strength")
@@ -56,5 +56,5 @@ def read(request: Mapping[str, Any]) -> PreviewRequest:
 
 
 def _is_number(value: Any) -> bool:
-    """NaN is none."""
+    """Whether it is a number; NaN is not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value

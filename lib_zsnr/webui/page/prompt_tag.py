@@ -1,6 +1,6 @@
 """The prompt tag `<cfg_rescale:0.5>`: CFG rescale for one pass, also with the panel off.
 
-The host uses the tags of a batch's first prompt only, and calls again, with nothing, where a prompt has no tag.
+The host uses only the tags of a batch's first prompt, and also calls, with an empty list, if a prompt has no tag.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from lib_zsnr.settings import FIELD_BY_NAME, TITLE, Settings, SettingsError
 
 NAME = "cfg_rescale"
 _ATTRIBUTE = "zsnr_prompt_tag"
-"""On the request: the tag's texts of the current pass. A second tag counts as a mistake, and is told as one."""
+"""On the request: the tag's values in the current pass, as text. A second tag is an error, and reported as one."""
 
 
 class CFGRescaleTag(extra_networks.ExtraNetwork):
-    """Only notes what the prompt says: what is raised here the host would swallow."""
+    """Only stores the tag's text: the host would swallow an exception raised here."""
 
     def __init__(self) -> None:
         super().__init__(NAME)
@@ -32,19 +32,19 @@ class CFGRescaleTag(extra_networks.ExtraNetwork):
 
 
 def register() -> None:
-    """Put the tag into the host's registry; another of its name, from before a reload, is replaced."""
+    """Add the tag to the host's registry; it replaces the one from before a reload."""
     extra_networks.register_extra_network(CFGRescaleTag())
 
 
-def said(p: Any) -> list[str]:
-    """The tag's texts in the current pass; empty where the prompt has none."""
-    found: list[str] = getattr(p, _ATTRIBUTE, [])
-    return found
+def texts_of(p: Any) -> list[str]:
+    """The tag's texts in the current pass; empty if the prompt has no tag."""
+    texts: list[str] = getattr(p, _ATTRIBUTE, [])
+    return texts
 
 
 def apply(p: Any, settings: Settings) -> Settings:
-    """The settings with what the prompt's tag says. Raises SettingsError for a tag that cannot be used."""
-    texts = said(p)
+    """The settings with the tag's value. Raises SettingsError for a tag that cannot be used."""
+    texts = texts_of(p)
     if not texts:
         return settings
     field = FIELD_BY_NAME[NAME]

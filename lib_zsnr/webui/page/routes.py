@@ -1,4 +1,4 @@
-"""The routes under /zero-terminal-snr/v1, for programs. They never load a model and never wait for a picture."""
+"""The routes under /zero-terminal-snr/v1, for programs. They never load a model and never wait for an image."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lib_zsnr.settings import Settings, SettingsError
 from lib_zsnr.webui import checkpoints
 from lib_zsnr.webui.page import preview, settings_page
 from lib_zsnr.webui.page.messages import (
-    CheckpointAnswer,
-    PresetQuestion,
-    ScheduleAnswer,
-    ScheduleQuestion,
-    WordsForWrongValues,
+    CheckpointResponse,
+    ErrorsInWords,
+    PresetRequest,
+    ScheduleRequest,
+    ScheduleResponse,
     statuses,
 )
 from lib_zsnr.webui.page.preview_request import PreviewRequest
@@ -30,27 +30,27 @@ PREFIX = "/zero-terminal-snr/v1"
 
 
 def register(_: Any, app: FastAPI) -> None:
-    """Called by the host when its application has started; a second call changes nothing.
+    """Add the routes; called by the host when its application has started. A second call changes nothing.
 
-    Without the host's own API there are none: they are open to everybody whom only --gradio-auth keeps out.
+    --gradio-auth does not protect routes, so without --api they would be open to everyone: then none is added.
     """
     if not (shared.cmd_opts.api or shared.cmd_opts.nowebui):
         return
     if any(getattr(route, "path", "").startswith(PREFIX) for route in app.routes):
         return
-    guards = [Depends(_allowed)] if shared.cmd_opts.api_auth else []
-    router = APIRouter(prefix=PREFIX, tags=["Zero Terminal SNR"], dependencies=guards, route_class=WordsForWrongValues)
+    guards = [Depends(_check_login)] if shared.cmd_opts.api_auth else []
+    router = APIRouter(prefix=PREFIX, tags=["Zero Terminal SNR"], dependencies=guards, route_class=ErrorsInWords)
     router.get("/version", responses=statuses(401))(version)
-    router.get("/checkpoint", response_model=CheckpointAnswer, responses=statuses(401, 404, 409, 422))(checkpoint)
-    router.post("/schedule", response_model=ScheduleAnswer, responses=statuses(401, 409, 422))(schedule)
+    router.get("/checkpoint", response_model=CheckpointResponse, responses=statuses(401, 404, 409, 422))(checkpoint)
+    router.post("/schedule", response_model=ScheduleResponse, responses=statuses(401, 409, 422))(schedule)
     router.get("/presets", responses=statuses(401))(presets)
     router.put("/presets", responses=statuses(401, 404, 409, 422, 500))(put_preset)
     router.delete("/presets", responses=statuses(401, 404, 409, 422, 500))(delete_preset)
     app.include_router(router)
 
 
-def _allowed(credentials: HTTPBasicCredentials = Depends(HTTPBasic())) -> None:  # noqa: B008 - fastapi's way
-    """The names and passwords of --api-auth, as the host checks them for its own routes."""
+def _check_login(credentials: HTTPBasicCredentials = Depends(HTTPBasic())) -> None:  # noqa: B008 - fastapi's way
+    """Check a login against --api-auth, as the host does for its own routes."""
     known = dict(pair.split(":", 1) for pair in shared.cmd_opts.api_auth.split(","))
     password = known.get(credentials.username, "")
     given = credentials.password.encode()
@@ -64,10 +64,10 @@ def version() -> dict[str, str]:
 
 
 def checkpoint(name: str | None = Query(None, description="as the WebUI lists it; left out: the loaded one")) -> Any:
-    """What a checkpoint predicts and was trained for, and how we know."""
+    """What a checkpoint predicts and was trained for, and the evidence."""
     found = _find(name)
     traits, preset = found.traits, checkpoints.preset_of(found)
-    return CheckpointAnswer(
+    return CheckpointResponse(
         name=found.name,
         key=found.key,
         description=checkpoints.describe(found),
@@ -81,33 +81,33 @@ def checkpoint(name: str | None = Query(None, description="as the WebUI lists it
     )
 
 
-def schedule(question: ScheduleQuestion) -> Any:
-    """What would be visited with these settings, ours and the WebUI's own."""
+def schedule(request: ScheduleRequest) -> Any:
+    """The noise levels that these settings would visit, and those that the WebUI would visit by itself."""
     try:
-        settings: Settings = parse([question.settings], settings_page.defaults())
+        settings: Settings = parse([request.settings], settings_page.defaults())
         settings = settings.with_preset(checkpoints.preset_of(checkpoints.loaded()))
-        asked = PreviewRequest(question.sampler_name, question.scheduler, question.steps, question.denoising_strength)
-        answer = preview.schedule_preview(settings, asked)
+        tab = PreviewRequest(request.sampler_name, request.scheduler, request.steps, request.denoising_strength)
+        response = preview.schedule_preview(settings, tab)
     except SettingsError as error:
         raise HTTPException(422, printable(str(error))) from error
     except preview.PreviewUnavailableError as reason:
         raise HTTPException(409, str(reason)) from reason
-    return answer
+    return response
 
 
 def presets() -> dict[str, Any]:
     """All presets by their key."""
-    found = checkpoints.store().all()
+    saved = checkpoints.store().all()
     return {
-        printable(key): {"name": printable(preset.name), "values": dict(preset.values)} for key, preset in found.items()
+        printable(key): {"name": printable(preset.name), "values": dict(preset.values)} for key, preset in saved.items()
     }
 
 
-def put_preset(question: PresetQuestion, name: str | None = None) -> Any:
+def put_preset(request: PresetRequest, name: str | None = None) -> Any:
     """Save the preset of a checkpoint (left out: the loaded one)."""
     found = _find(name)
     try:
-        checkpoints.save_preset(found, question.values)
+        checkpoints.save_preset(found, request.values)
     except SettingsError as error:
         raise HTTPException(422, str(error)) from error
     except PresetError as error:
