@@ -13,6 +13,7 @@ import pytest
 
 from tests.shared.cases import made
 from tests.shared.driver import Driver, Result
+from tests.shared.presets import full_preset
 
 V_ONLY = "v, zero SNR not said"
 BASE = {"steps": 4, "sampler_name": "Euler", "prompt": "a cat"}
@@ -36,7 +37,7 @@ LISTS: dict[str, list[Any]] = {
     "neither": [True, False, False, False, False, 0.0, True],
     "off": [False, False, True, True, True, 0.7, False],
 }
-PRESET = {"zero_terminal_snr": False, "trailing": False, "v_prediction": True, "cfg_rescale": 0.3, "bridge": False}
+PRESET = full_preset(zero_terminal_snr=False, trailing=False, v_prediction=True, cfg_rescale=0.3)
 OTHER_SETTINGS = {"zsnr_rescale_space": "the predicted picture (x0)", "zsnr_schedule_type": "keep the one picked"}
 
 

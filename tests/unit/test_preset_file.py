@@ -17,9 +17,10 @@ import pytest
 from lib_zsnr.presets import file as files
 from lib_zsnr.presets.content import MAX_BYTES
 from lib_zsnr.presets.store import PresetError, PresetStore
+from tests.shared.presets import full_preset
 
 ROOT = Path(__file__).parents[2]
-VALUES = {"zero_terminal_snr": True, "trailing": True, "v_prediction": True, "cfg_rescale": 0.5, "bridge": True}
+VALUES = full_preset(zero_terminal_snr=True, trailing=True, v_prediction=True, cfg_rescale=0.5, bridge=True)
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes, modes and owners")
 SAVER = """
 import sys
@@ -186,8 +187,7 @@ class TestVersions:
     def test_every_version_so_far_is_read(self, path: Path, values: dict[str, Any]):
         path.write_text(json.dumps({"version": 1, "presets": {"k": {"name": "n", **values}}}), encoding="utf-8")
         store = PresetStore(path)
-        defaults = {"zero_terminal_snr": False, "trailing": True, "v_prediction": False, "cfg_rescale": 0.7}
-        assert store.all()["k"].values == {**defaults, "bridge": False, **values}
+        assert store.all()["k"].values == full_preset(**values)
         assert store.message == ""
 
     def test_one_from_the_future_is_used_as_far_as_it_is_understood_and_kept_whole(self, path: Path):

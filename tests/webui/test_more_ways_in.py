@@ -10,10 +10,11 @@ import pytest
 
 from lib_zsnr.settings import FIELDS
 from tests.shared.cases import made, on
+from tests.shared.presets import full_preset
 from tests.shared.round_trip import V_ONLY, request_of, sent_back
 from tests.webui.driver import ENTRY, DoubleDriver
 
-PRESET = {"zero_terminal_snr": False, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25, "bridge": False}
+PRESET = full_preset(zero_terminal_snr=False, trailing=False, v_prediction=True, cfg_rescale=0.25)
 
 
 def panel(**changes):

@@ -10,13 +10,14 @@ from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import FIELDS
 from lib_zsnr.ui import html, panel
 from lib_zsnr.view import View
+from tests.shared.presets import full_preset
 from tests.webui import host_double  # noqa: F401 - makes the next lines find the double
 from tests.webui.host_double.checkpoints import Checkpoint
 
 from modules import scripts, sd_models, shared  # isort: skip
 
 REQUEST = {"sampling": "DPM++ 2M", "scheduler": "Automatic", "steps": 20}
-PRESET = {"zero_terminal_snr": True, "trailing": False, "v_prediction": True, "cfg_rescale": 0.25, "bridge": False}
+PRESET = full_preset(zero_terminal_snr=True, trailing=False, v_prediction=True, cfg_rescale=0.25)
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lib_zsnr.settings import FIELD_BY_NAME
+from tests.shared.presets import full_preset
 from tests.webui import host_double  # noqa: F401 - makes the next line find the double
 
 from modules import sd_models  # isort: skip
 
 PREFIX = "/zero-terminal-snr/v1"
-VALUES = {"zero_terminal_snr": True, "trailing": True, "v_prediction": True, "cfg_rescale": 0.5, "bridge": False}
+VALUES = full_preset(zero_terminal_snr=True, trailing=True, v_prediction=True, cfg_rescale=0.5)
 LONG = "x" * 5_000_000
 DIGITS = 10**400
 

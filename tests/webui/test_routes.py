@@ -9,12 +9,13 @@ from fastapi.testclient import TestClient
 
 from lib_zsnr import __version__
 from tests.shared.cases import SIGMAS, made, on
+from tests.shared.presets import full_preset
 from tests.webui import host_double  # noqa: F401 - makes the next line find the double
 
 from modules import sd_models, shared  # isort: skip
 
 PREFIX = "/zero-terminal-snr/v1"
-VALUES = {"zero_terminal_snr": True, "trailing": True, "v_prediction": True, "cfg_rescale": 0.5, "bridge": False}
+VALUES = full_preset(zero_terminal_snr=True, trailing=True, v_prediction=True, cfg_rescale=0.5)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ rows = pytest.mark.parametrize("row", SETTINGS_PAGE_ROWS, ids=lambda row: row.ke
 
 
 def usable(row, value) -> bool:
-    return row.key == "zsnr_cfg_rescale" and value == 1 and not isinstance(value, bool)
+    return isinstance(row.default, float) and value == 1 and not isinstance(value, bool)
 
 
 @rows
