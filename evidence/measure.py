@@ -8,23 +8,26 @@ from typing import Sequence
 import torch
 from torch import Tensor
 
-from evidence.bank import brightness
+from evidence.brightness import chance, distance, mean_value, quantiles
 from evidence.exact_model import ExactModel
-from evidence.samplers import WAYS, Sampler, Way, our_spacing, sample, sample_reference
+from evidence.samplers import Sampler
+from evidence.variants import VARIANTS, Variant, sample, sample_reference, variant_spacing
 
 _FIRST_LEVELS = 4
+_CHANCE_DRAWS = 50
 
 
 @dataclass(frozen=True)
-class Row:
-    """One measurement. spread: largest minus smallest error over the seeds. against: what it was compared with.
+class Measurement:
+    """One row of demo.json. way: which variant was sampled.
 
+    spread: largest minus smallest error over the seeds. against: what the brightnesses were compared with.
     noise_schedule: "normal" or "zero terminal SNR"; spacing: how the levels were chosen from it.
     """
 
     sampler: str
     steps: int
-    way: Way
+    way: Variant
     brightness_error: float
     spread: float
     against: str
@@ -40,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Start:
-    """One seed: its unit noise and the sorted brightnesses that a run of very many steps reaches from it."""
+    """One seed: its unit noise, and the brightnesses `[B]` that a run of very many steps reaches from it."""
 
     seed: int
     noise: Tensor
@@ -53,12 +56,11 @@ def prepare(bank: Tensor, samples: int, seeds: int, reference_steps: int) -> lis
     for seed in range(seeds):
         generator = torch.Generator().manual_seed(1000 + seed)
         noise = torch.randn(samples, *bank.shape[1:], generator=generator)
-        reference = brightness(sample_reference(model, noise, reference_steps)).sort().values
-        starts.append(Start(seed, noise, reference))
+        starts.append(Start(seed, noise, mean_value(sample_reference(model, noise, reference_steps))))
     return starts
 
 
-def measure(sampler: Sampler, way: Way, steps: int, bank: Tensor, starts: Sequence[Start]) -> Row:
+def measure(sampler: Sampler, variant: Variant, steps: int, bank: Tensor, starts: Sequence[Start]) -> Measurement:
     """The mean absolute difference of the sorted brightnesses, over all seeds.
 
     Compared with the reference run from the same noise, so that the chance of the draw cancels. Samplers that add
@@ -68,43 +70,42 @@ def measure(sampler: Sampler, way: Way, steps: int, bank: Tensor, starts: Sequen
     for start in starts:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(start.seed)
-            run = sample(sampler, way, steps, model, start.noise)
-        wanted = quantiles(bank, len(start.noise)) if sampler.stochastic else start.reference
-        errors.append(distance(run.pictures, wanted))
-    return Row(
+            run = sample(sampler, variant, steps, model, start.noise)
+        expected = quantiles(mean_value(bank), len(start.noise)) if sampler.stochastic else start.reference
+        errors.append(distance(mean_value(run.pictures), expected).item())
+    return Measurement(
         sampler=sampler.name,
         steps=steps,
-        way=way,
+        way=variant,
         brightness_error=sum(errors) / len(errors),
         spread=max(errors) - min(errors),
         against="bank" if sampler.stochastic else "reference run",
-        noise_schedule="normal" if way == "host default" else "zero terminal SNR",
-        spacing=our_spacing(sampler, steps) if way == "ours" else sampler.spacing,
+        noise_schedule="normal" if variant == "host default" else "zero terminal SNR",
+        spacing=_spacing_name(sampler, variant, steps),
         first_sigmas=[round(sigma, 4) for sigma in run.sigmas[:_FIRST_LEVELS]],
         model_calls=run.calls,
     )
 
 
-def distance(pictures: Tensor, wanted: Tensor) -> float:
-    """Between the brightnesses of pictures `[B, ...]` and sorted ones `[B]`."""
-    return (brightness(pictures).sort().values - wanted).abs().mean().item()
+def _spacing_name(sampler: Sampler, variant: Variant, steps: int) -> str:
+    chosen = variant_spacing(sampler, variant, steps)
+    if chosen is None:
+        return "host" if variant == "ours" else sampler.spacing.name
+    return chosen.name
 
 
-def quantiles(bank: Tensor, count: int) -> Tensor:
-    """The brightnesses that `count` pictures would have if they were spread just as the bank's are."""
-    return torch.quantile(brightness(bank), (torch.arange(count) + 0.5) / count)
-
-
-def noise_floor(bank: Tensor, count: int, draws: int = 50) -> float:
+def noise_floor(bank: Tensor, count: int) -> float:
     """The error against the bank that `count` pictures drawn from the bank itself have, by chance alone."""
-    generator = torch.Generator().manual_seed(0)
-    wanted = quantiles(bank, count)
-    drawn = (bank[torch.randint(len(bank), (count,), generator=generator)] for _ in range(draws))
-    return sum(distance(pictures, wanted) for pictures in drawn) / draws
+    return chance(mean_value(bank), count, _CHANCE_DRAWS, torch.Generator().manual_seed(0))
 
 
 def measure_all(
     samplers: Sequence[Sampler], step_counts: Sequence[int], bank: Tensor, starts: Sequence[Start]
-) -> list[Row]:
-    """Every sampler at every step count, all three ways."""
-    return [measure(sampler, way, steps, bank, starts) for sampler in samplers for steps in step_counts for way in WAYS]
+) -> list[Measurement]:
+    """Every sampler at every step count, in all variants."""
+    return [
+        measure(sampler, variant, steps, bank, starts)
+        for sampler in samplers
+        for steps in step_counts
+        for variant in VARIANTS
+    ]

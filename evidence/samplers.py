@@ -1,36 +1,20 @@
-"""The samplers of the demonstration, each with the noise levels it gets from the WebUI and from the extension."""
+"""The samplers of the WebUI, by their names, and how each of them begins and ends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Literal
+from typing import Any, Callable
 
 import torch
 from k_diffusion import sampling
 from torch import Tensor
 
-from evidence.exact_model import ExactModel
-from evidence.loops import dpm_fast, dpmpp_sde, plms, restart, restart_counts, sde
-from lib_zsnr.core.schedule import (
-    interpolate_log,
-    rescale_zero_terminal_snr,
-    scaled_linear_alphas_cumprod,
-    sigmas_from_alphas_cumprod,
-)
-from lib_zsnr.core.spacing import TRAILING, Bridge, Spacing
-from lib_zsnr.core.terminal import first_order_start
-from lib_zsnr.plan.facts import Sampler as SamplerFacts
+from evidence.host_samplers import dpm_fast, dpmpp_sde, plms, restart, sde
+from evidence.levels import EXPONENTIAL, KARRAS, LEADING, LINSPACE, Spacing
 from lib_zsnr.plan.samplers import SamplerTraits, traits_of
-from lib_zsnr.plan.spacing import choose_spacing
-from lib_zsnr.settings import Settings
 
-Way = Literal["host default", "host option", "ours"]
-WAYS: tuple[Way, ...] = ("host default", "host option", "ours")
-
-_RAMPS = {"karras": sampling.get_sigmas_karras, "exponential": sampling.get_sigmas_exponential}
-_ALPHAS_CUMPROD = scaled_linear_alphas_cumprod()
-NORMAL_SIGMAS = sigmas_from_alphas_cumprod(_ALPHAS_CUMPROD).float()
-RESCALED_SIGMAS = sigmas_from_alphas_cumprod(rescale_zero_terminal_snr(_ALPHAS_CUMPROD)).float()
+Denoise = Callable[..., Tensor]
+"""k-diffusion's view of a model: `denoise(x, sigma) -> clean pictures`, x `[B, C, H, W]`, sigma `[B]`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +28,7 @@ class Sampler:
 
     name: str
     function: Callable[..., Tensor]
-    spacing: Literal["linspace", "karras", "exponential", "leading"] = "linspace"
+    spacing: Spacing = LINSPACE
     discards: bool = False
     stochastic: bool = False
     known_as: str = ""
@@ -52,124 +36,59 @@ class Sampler:
     @property
     def traits(self) -> SamplerTraits:
         """What the extension knows of it."""
-        found = traits_of(self.known_as or self.function.__name__)
-        assert found is not None
-        return found
+        traits = traits_of(self.known_as or self.function.__name__)
+        assert traits is not None
+        return traits
+
+    @property
+    def of_timesteps_family(self) -> bool:
+        """Whether it visits whole timesteps, on pictures scaled to unit variance (DDIM and PLMS)."""
+        return self.spacing is LEADING
+
+    def run(self, denoise: Denoise, noise: Tensor, sigmas: Tensor, **options: Any) -> Tensor:
+        """Pictures from unit noise, both `[B, C, H, W]`, down the levels `sigmas`, highest first.
+
+        options: those of the sampler's function; `function`: another one in its place.
+        """
+        function = options.pop("function", self.function)
+        # Pictures of unit variance, or sigma times the noise; every schedule takes the noise to be its own start.
+        unit = self.of_timesteps_family
+        start, stop = (torch.sqrt(sigmas[index] ** 2 + 1) if unit else sigmas[index] for index in (0, -1))
+        pictures = function(denoise, noise * start, sigmas=sigmas, disable=True, **options)
+        return pictures / stop if unit else pictures
 
 
 _2M_SDE = "sample_dpmpp_2m_sde"
 SAMPLERS = (
     # Without extra noise DDIM is Euler in these coordinates.
-    Sampler("DDIM", sampling.sample_euler, "leading", known_as="ddim"),
+    Sampler("DDIM", sampling.sample_euler, LEADING, known_as="ddim"),
     Sampler("Euler", sampling.sample_euler),
-    Sampler("DPM++ 2M", sampling.sample_dpmpp_2m, "karras"),
+    Sampler("DPM++ 2M", sampling.sample_dpmpp_2m, KARRAS),
     Sampler("Heun", sampling.sample_heun),
     Sampler("LMS", sampling.sample_lms),
-    Sampler("DPM2", sampling.sample_dpm_2, "karras", discards=True),
-    Sampler("PLMS", plms, "leading"),
+    Sampler("DPM2", sampling.sample_dpm_2, KARRAS, discards=True),
+    Sampler("PLMS", plms, LEADING),
     Sampler("Euler a", sampling.sample_euler_ancestral, stochastic=True),
-    Sampler("DPM2 a", sampling.sample_dpm_2_ancestral, "karras", discards=True, stochastic=True),
-    Sampler("DPM++ 2S a", sampling.sample_dpmpp_2s_ancestral, "karras", stochastic=True),
-    Sampler("DPM++ SDE", dpmpp_sde, "karras", stochastic=True, known_as="sample_dpmpp_sde"),
-    Sampler("DPM++ 2M SDE", sde(sampling.sample_dpmpp_2m_sde), "exponential", stochastic=True, known_as=_2M_SDE),
+    Sampler("DPM2 a", sampling.sample_dpm_2_ancestral, KARRAS, discards=True, stochastic=True),
+    Sampler("DPM++ 2S a", sampling.sample_dpmpp_2s_ancestral, KARRAS, stochastic=True),
+    Sampler("DPM++ SDE", dpmpp_sde, KARRAS, stochastic=True, known_as="sample_dpmpp_sde"),
+    Sampler("DPM++ 2M SDE", sde(sampling.sample_dpmpp_2m_sde), EXPONENTIAL, stochastic=True, known_as=_2M_SDE),
     Sampler(
         "DPM++ 2M SDE Heun",
         sde(sampling.sample_dpmpp_2m_sde, solver_type="heun"),
-        "exponential",
+        EXPONENTIAL,
         stochastic=True,
         known_as=_2M_SDE,
     ),
     Sampler(
         "DPM++ 3M SDE",
         sde(sampling.sample_dpmpp_3m_sde),
-        "exponential",
+        EXPONENTIAL,
         discards=True,
         stochastic=True,
         known_as="sample_dpmpp_3m_sde",
     ),
     Sampler("DPM fast", dpm_fast, known_as="sample_dpm_fast"),
-    Sampler("Restart", restart, "karras", stochastic=True, known_as="restart_sampler"),
+    Sampler("Restart", restart, KARRAS, stochastic=True, known_as="restart_sampler"),
 )
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one sampling gave: the pictures `[B, C, H, W]`, the noise levels visited and the model calls made."""
-
-    pictures: Tensor
-    sigmas: list[float]
-    calls: int
-
-
-def noise_levels(sampler: Sampler, way: Way, steps: int) -> Tensor:
-    """The levels of one sampler, highest first. They end in 0, for DDIM and PLMS in the level they stop at."""
-    table = NORMAL_SIGMAS if way == "host default" else RESCALED_SIGMAS
-    if sampler.spacing == "leading":
-        return table[_trailing_to_zero(steps) if way == "ours" else _leading(steps)]
-    asked = steps + 1 if sampler.discards else steps
-    if sampler.name == "Restart":
-        again, times = restart_counts(steps)
-        asked -= again * times
-    spacing = _chosen_spacing(sampler, steps) if way == "ours" else None
-    if spacing is not None and not spacing.may_discard:
-        return spacing.sigmas(table, asked - int(sampler.discards))
-    if spacing is not None:
-        levels = spacing.sigmas(table, asked)
-    elif sampler.spacing in _RAMPS:
-        levels = _RAMPS[sampler.spacing](asked, table[0].item(), table[-1].item())
-    else:
-        visited = torch.linspace(len(table) - 1, 0, asked)
-        levels = torch.cat([interpolate_log(table, visited), table.new_zeros(1)])
-    if way == "ours" and sampler.traits.own_levels and steps > 2:
-        # Only its ends count, and where its first step, which is not its own, lands.
-        levels[1] = Bridge(sampler.traits.landing_sigma_per_step).landing_sigma(steps)
-    return torch.cat([levels[:-2], levels[-1:]]) if sampler.discards else levels
-
-
-def our_spacing(sampler: Sampler, steps: int) -> str:
-    """The name of what the extension's plan chooses for the sampler over the zero-SNR range."""
-    spacing = _chosen_spacing(sampler, steps)
-    return "host" if spacing is None else spacing.name
-
-
-def _chosen_spacing(sampler: Sampler, steps: int) -> Spacing | None:
-    facts = SamplerFacts(sampler.name, "k-diffusion", steps=steps, traits=sampler.traits)
-    return choose_spacing(Settings(enabled=True), facts, zero=True).value
-
-
-def sample(sampler: Sampler, way: Way, steps: int, model: ExactModel, noise: Tensor) -> Run:
-    """Sample pictures from unit noise `[B, C, H, W]`, which every schedule takes to be its own start."""
-    sigmas = noise_levels(sampler, way, steps)
-    function, options = sampler.function, _options(sampler, way, steps, sigmas)
-    above = sampler.traits.first_order_steps_above(steps) if way == "ours" else None
-    if above is not None:
-        function = first_order_start(function, RESCALED_SIGMAS[-1].item(), above)
-    # The DDIM family works on pictures scaled to unit spread; the others begin at sigma times the noise.
-    scaled = sampler.spacing == "leading"
-    start, stop = (torch.sqrt(sigmas[index] ** 2 + 1) if scaled else sigmas[index] for index in (0, -1))
-    before = model.calls
-    pictures = function(model, noise * start, sigmas=sigmas, disable=True, **options)
-    return Run(pictures / stop if scaled else pictures, sigmas.tolist(), model.calls - before)
-
-
-def sample_reference(model: ExactModel, noise: Tensor, steps: int = 300) -> Tensor:
-    """Pictures from very many steps, evenly spaced in log sigma over the whole zero-terminal-SNR range."""
-    levels = sampling.get_sigmas_exponential(steps, RESCALED_SIGMAS[0].item(), RESCALED_SIGMAS[-1].item())
-    return sampling.sample_dpmpp_2m(model, noise * levels[0], sigmas=levels, disable=True)
-
-
-def _leading(steps: int) -> Tensor:
-    """The WebUI's timesteps of DDIM and PLMS; their loops make one call fewer than there are entries."""
-    return (torch.arange(0, 1000, 1000 // steps) + 1).clamp(0, 999).flip(0)
-
-
-def _trailing_to_zero(steps: int) -> Tensor:
-    return torch.cat([TRAILING.timesteps(steps), torch.zeros(1, dtype=torch.int64)])
-
-
-def _options(sampler: Sampler, way: Way, steps: int, sigmas: Tensor) -> dict[str, Any]:
-    if sampler.name != "Restart":
-        return {}
-    again, times = restart_counts(steps)
-    # The WebUI restarts at sigma 0.1; trailing levels need not come near it, there it is the lowest of them.
-    return {"again": again, "times": times, "at": sigmas[-2].item() if way == "ours" else 0.1}
+BY_NAME = {sampler.name: sampler for sampler in SAMPLERS}

@@ -7,25 +7,29 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from evidence.bank import draw_bank
+from evidence.brightness import distance, mean_value
 from evidence.exact_model import ExactModel
-from evidence.measure import Start, distance, prepare
-from evidence.pair.sample import FUNCTIONS, Options, SamplerName, Spacing, levels
+from evidence.levels import BETA, BRIDGE, EXPONENTIAL, KARRAS, ZERO_SNR_SIGMAS, Spacing
+from evidence.measure import Start, prepare
+from evidence.samplers import BY_NAME
+from evidence.toy_images import draw_bank
+from lib_zsnr.core.spacing import TRAILING
 
-SAMPLERS: tuple[SamplerName, ...] = ("DPM++ 2M", "Euler")
-OTHERS: tuple[Spacing, ...] = ("karras", "exponential", "beta")
+SAMPLERS = ("DPM++ 2M", "Euler")
+OTHERS: tuple[Spacing, ...] = (KARRAS, EXPONENTIAL, BETA)
 """What the WebUI has besides, over the zero-SNR range."""
 STEPS = (6, 8, 10, 12, 15, 20, 30)
 _SAMPLES, _SEEDS, _REFERENCE_STEPS = 512, 2, 200
 
 
-def brightness_error(
-    sampler: SamplerName, spacing: Spacing, steps: int, bank: Tensor, starts: Sequence[Start]
-) -> float:
+def brightness_error(sampler: str, spacing: Spacing, steps: int, bank: Tensor, starts: Sequence[Start]) -> float:
     """As the demonstration's: against runs of very many steps from the same noise."""
-    sigmas, model = levels(Options(sampler, zero_snr=True, spacing=spacing), steps), ExactModel(bank)
-    found = [FUNCTIONS[sampler](model, start.noise * sigmas[0], sigmas, disable=True) for start in starts]
-    return sum(distance(pictures, start.reference) for pictures, start in zip(found, starts)) / len(starts)
+    sigmas, model = spacing.sigmas(ZERO_SNR_SIGMAS, steps), ExactModel(bank)
+    errors = [
+        distance(mean_value(BY_NAME[sampler].run(model, start.noise, sigmas)), start.reference).item()
+        for start in starts
+    ]
+    return sum(errors) / len(errors)
 
 
 def table(bank: Tensor, starts: Sequence[Start]) -> list[str]:
@@ -33,14 +37,14 @@ def table(bank: Tensor, starts: Sequence[Start]) -> list[str]:
     lines = [f"| Steps | {' | '.join(f'{name}: trailing | best other | bridge' for name in SAMPLERS)} |"]
     lines.append("|---" * (3 * len(SAMPLERS) + 1) + "|")
     for steps in STEPS:
-        shown = [str(steps)]
+        entries = [str(steps)]
         for name in SAMPLERS:
             trailing, bridge, *others = (
-                brightness_error(name, spacing, steps, bank, starts) for spacing in ("trailing", "bridge", *OTHERS)
+                brightness_error(name, spacing, steps, bank, starts) for spacing in (TRAILING, BRIDGE, *OTHERS)
             )
             best = min(range(len(others)), key=others.__getitem__)
-            shown += [f"{trailing:.3g}", f"{others[best]:.3g} ({OTHERS[best]})", f"{bridge:.3g}"]
-        lines.append(f"| {' | '.join(shown)} |")
+            entries += [f"{trailing:.3g}", f"{others[best]:.3g} ({OTHERS[best].name})", f"{bridge:.3g}"]
+        lines.append(f"| {' | '.join(entries)} |")
     return lines
 
 

@@ -240,7 +240,7 @@ def test_the_version_is_the_changelogs():
         ("evidence", "from modules import shared"),
         ("evidence", "from lib_zsnr.webui.hosts.a1111 import model"),
         ("scripts", "import gradio"),
-        ("scripts", "from evidence import loops"),
+        ("scripts", "from evidence import samplers"),
     ],
 )
 def test_a_wrong_arrow_is_found(layer: str, source: str):

@@ -21,67 +21,67 @@ from evidence.pair import sample, unet
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    asked = _parse(arguments)
-    if asked.threads:
-        torch.set_num_threads(asked.threads)
-    table = tables.Table(asked.out / "ablation.json")
-    for other in asked.merge:
+    options = _parse(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    table = tables.Table(options.out / "ablation.json")
+    for other in options.merge:
         more = tables.Table(other)
         table.weights |= more.weights
         table.yardsticks |= more.yardsticks
         table.leaks |= more.leaks
         table.add(more.cells.values())
     models = {
-        row.model: sample.load(row.model, asked.out / "clip", asked.weights)
+        row.model: sample.load(row.model, options.out / "clip", options.weights)
         for row in ROWS
-        if (asked.weights / f"{row.model}.safetensors").exists()
+        if (options.weights / f"{row.model}.safetensors").exists()
     }
-    if not asked.merge:
-        _measure(asked, table, models)
-    if asked.figures:
-        figures.draw(models, asked.out)
-    for sampler in asked.samplers:
-        for steps in asked.steps:
+    if not options.merge:
+        _measure(options, table, models)
+    if options.figures:
+        figures.save_figures(models, options.out)
+    for sampler in options.samplers:
+        for steps in options.steps:
             names = [row.name for row in ROWS]
-            print("\n".join(tables.as_text(table, sampler, steps, max(asked.pictures), names)), flush=True)
-    if asked.compare is None:
+            print("\n".join(tables.as_text(table, sampler, steps, max(options.pictures), names)), flush=True)
+    if options.compare is None:
         return 0
-    found = tables.disagreements(table, tables.Table(asked.compare))
-    print("\n".join(found) or f"All numbers are those of {asked.compare} within the errors.")
-    return 1 if found else 0
+    disagreements = tables.disagreements(table, tables.Table(options.compare))
+    print("\n".join(disagreements) or f"All numbers are those of {options.compare} within the errors.")
+    return 1 if disagreements else 0
 
 
-def _measure(asked: argparse.Namespace, table: tables.Table, models: dict[str, sample.Model]) -> None:
+def _measure(options: argparse.Namespace, table: tables.Table, models: dict[str, sample.Model]) -> None:
     began = time.monotonic()
-    known = held_out.measure(next(iter(models.values())).autoencoder)
+    known = held_out.measure_held_out(next(iter(models.values())).autoencoder)
     for name, model in models.items():
         table.is_of(name, model.digest, [row.name for row in ROWS if row.model == name])
         if name not in table.leaks:
             table.leaks[name] = leak.leak(model, leak.NOISES)
-    missing = [cell for cell in _wanted(asked, models) if not _is_there(table, *cell, asked.pictures)]
+    missing = [cell for cell in _wanted(options, models) if not _is_there(table, *cell, options.pictures)]
     references = {
-        row.model: reference.measure(models[row.model], max(asked.pictures), asked.out)
+        row.model: reference.measure_reference(models[row.model], max(options.pictures), options.out)
         for row in {row for row, _, _ in missing}
         if models[row.model].predicts_v and not row.phi
     }
-    _lay_yardsticks(table, known, references.values(), asked.pictures)
+    _lay_yardsticks(table, known, references.values(), options.pictures)
     for row, sampler, steps in missing:
         many_steps = references.get(row.model)
-        found = cells.measure(row, sampler, steps, models[row.model], known, many_steps, asked.pictures)
+        measured = cells.measure_cell(row, sampler, steps, models[row.model], known, many_steps, options.pictures)
         table.add(
-            tables.Cell(row.name, sampler, steps, count, cells.extremes(count), numbers)
-            for count, numbers in found.items()
+            tables.Cell(row.name, sampler, steps, count, cells.black_and_white_count(count), numbers)
+            for count, numbers in measured.items()
         )
         print(f"{time.monotonic() - began:6.0f} s  {sampler}, {steps} steps: {row.name}", flush=True)
 
 
 def _wanted(
-    asked: argparse.Namespace, models: dict[str, sample.Model]
+    options: argparse.Namespace, models: dict[str, sample.Model]
 ) -> Iterator[tuple[Row, sample.SamplerName, int]]:
-    for sampler in asked.samplers:
-        for steps in asked.steps:
+    for sampler in options.samplers:
+        for steps in options.steps:
             for row in ROWS:
-                left_out = asked.rows is not None and row.name not in asked.rows
+                left_out = options.rows is not None and row.name not in options.rows
                 if row.model in models and sampler in row.samplers and not left_out:
                     yield row, sampler, steps
 
@@ -98,8 +98,8 @@ def _lay_yardsticks(
     table.yardsticks |= {"leak_of_a_linear_model": best, "leak_of_a_blind_model": blind}
     for count in pictures:
         table.yardsticks[f"chance_{count}"] = estimates.chance(known, count)
-        for found in references:
-            left = estimates.brightness_error(found, torch.arange(count), known)
+        for many_steps in references:
+            left = estimates.brightness_error(many_steps, torch.arange(count), known)
             table.yardsticks[f"brightness_error_by_many_steps_{count}"] = float(left)
 
 

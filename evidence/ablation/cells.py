@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from evidence.ablation.estimates import Number, brightness_error, jackknife, sampling_error
+from evidence.ablation.estimates import Estimate, brightness_error, jackknife, sampling_error
 from evidence.ablation.held_out import (
     DECODED_AT_ONCE,
     OPEN_CAPTIONS,
     Gaussian,
     HeldOut,
-    brightness,
     features,
     kind_of,
     over_exposed,
 )
 from evidence.ablation.rows import CFG, Row
+from evidence.brightness import brightness
 from evidence.pair.sample import Model, Options, SamplerName, sample_latents
 
 BLACK, WHITE = "solid black background", "solid white background"
@@ -30,7 +30,7 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Pictures:
-    """What is kept of some pictures, each `[N]` or `[N, D]`: enough for all the numbers."""
+    """What is measured of some pictures, each `[N]` or `[N, D]`: enough for all the numbers."""
 
     brightness: Tensor
     over_exposed: Tensor
@@ -40,15 +40,18 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Parts:
-    """The pictures of one cell. left_open: of captions that leave brightness open, without guidance."""
+    """The pictures of one cell. captioned: of the held-out pictures' captions.
 
-    told: Pictures
+    left_open: of captions that leave brightness open, without guidance.
+    """
+
+    captioned: Pictures
     black: Pictures
     white: Pictures
     left_open: Pictures | None
 
 
-def extremes(pictures: int) -> int:
+def black_and_white_count(pictures: int) -> int:
     """How many pictures of "black", and of "white", go with so many of the held-out captions.
 
     Fewer, since they differ little: with 20 the standard error of their mean is a tenth of what the rows differ by.
@@ -61,7 +64,7 @@ def open_captions(count: int) -> list[str]:
     return [OPEN_CAPTIONS[i % len(OPEN_CAPTIONS)] for i in range(count)]
 
 
-def measure(
+def measure_cell(
     row: Row,
     sampler: SamplerName,
     steps: int,
@@ -69,7 +72,7 @@ def measure(
     held_out: HeldOut,
     reference: Tensor | None,
     counts: Iterable[int],
-) -> dict[int, dict[str, Number]]:
+) -> dict[int, dict[str, Estimate]]:
     """The numbers of one cell by their names, for each count of pictures: the larger begin with the smaller's.
 
     reference: the brightness of the open captions' pictures by very many steps, where that is measured.
@@ -82,8 +85,8 @@ def measure(
 
     parts = Parts(
         make("captions", held_out.captions[:most]),
-        make("black", [BLACK] * extremes(most)),
-        make("white", [WHITE] * extremes(most)),
+        make("black", [BLACK] * black_and_white_count(most)),
+        make("white", [WHITE] * black_and_white_count(most)),
         # Without guidance, which by itself moves brightness: "solid" is likeliest at the ends, so 7.5 times the pull of
         # the word goes there. And without guidance there is nothing to rescale.
         None if row.phi else make("open", open_captions(most), cfg=1.0),
@@ -91,22 +94,24 @@ def measure(
     return {count: _numbers(parts, held_out, reference, count) for count in counts}
 
 
-def _numbers(parts: Parts, held_out: HeldOut, reference: Tensor | None, count: int) -> dict[str, Number]:
-    told = parts.told
+def _numbers(parts: Parts, held_out: HeldOut, reference: Tensor | None, count: int) -> dict[str, Estimate]:
+    captioned = parts.captioned
     numbers = {
-        "black": jackknife(lambda kept: parts.black.brightness[kept].mean(), extremes(count)),
-        "white": jackknife(lambda kept: parts.white.brightness[kept].mean(), extremes(count)),
-        "over_exposed": jackknife(lambda kept: told.over_exposed[kept].mean(), count),
+        "black": jackknife(lambda subset: parts.black.brightness[subset].mean(), black_and_white_count(count)),
+        "white": jackknife(lambda subset: parts.white.brightness[subset].mean(), black_and_white_count(count)),
+        "over_exposed": jackknife(lambda subset: captioned.over_exposed[subset].mean(), count),
         "frechet": jackknife(
-            lambda kept: torch.tensor(Gaussian.of(told.features[kept]).distance(held_out.features)), count, True
+            lambda subset: torch.tensor(Gaussian.of(captioned.features[subset]).distance(held_out.features)),
+            count,
+            True,
         ),
-        "right_kind": jackknife(lambda kept: told.right_kind[kept].mean(), count),
+        "right_kind": jackknife(lambda subset: captioned.right_kind[subset].mean(), count),
     }
     if parts.left_open is not None:
-        found = parts.left_open.brightness
-        numbers["brightness_error"] = jackknife(lambda kept: brightness_error(found, kept, held_out), count)
+        measured = parts.left_open.brightness
+        numbers["brightness_error"] = jackknife(lambda subset: brightness_error(measured, subset, held_out), count)
         if reference is not None:
-            numbers["sampling_error"] = jackknife(lambda kept: sampling_error(found, kept, reference), count)
+            numbers["sampling_error"] = jackknife(lambda subset: sampling_error(measured, subset, reference), count)
     return numbers
 
 
@@ -122,12 +127,12 @@ def _make(
     seed: int,
 ) -> Pictures:
     parts = []
-    for asked, pixels in decoded(model, captions, row.options(sampler), steps, cfg, row.phi, seed):
-        # What a file holds is clipped; measured again from there, as the held-out pictures are.
-        seen = model.autoencoder.encode(pixels.clamp(-1, 1))
-        kinds = torch.tensor([kind_of(caption) for caption in asked])
-        right = (held_out.kinds(seen) == kinds).double()
-        parts.append((brightness(pixels), over_exposed(pixels), features(seen), right))
+    for few, pixels in decoded(model, captions, row.options(sampler), steps, cfg, row.phi, seed):
+        # Clipped as a file is, then encoded again, as the held-out pictures are.
+        latents = model.autoencoder.encode(pixels.clamp(-1, 1))
+        kinds = torch.tensor([kind_of(caption) for caption in few])
+        right = (held_out.kinds(latents) == kinds).double()
+        parts.append((brightness(pixels), over_exposed(pixels), features(latents), right))
     return Pictures(*(torch.cat(part) for part in zip(*parts)))
 
 
@@ -139,8 +144,8 @@ def decoded(
     Picture i starts from seed + i.
     """
     for start in range(0, len(captions), _BATCH):
-        asked = captions[start : start + _BATCH]
-        latents = sample_latents(model, asked, options, steps, cfg, phi, seed + start)
-        for first in range(0, len(asked), DECODED_AT_ONCE):
+        batch = captions[start : start + _BATCH]
+        latents = sample_latents(model, batch, options, steps, cfg, phi, seed + start)
+        for first in range(0, len(batch), DECODED_AT_ONCE):
             few = slice(first, first + DECODED_AT_ONCE)
-            yield asked[few], model.autoencoder.decode(latents[few])
+            yield batch[few], model.autoencoder.decode(latents[few])

@@ -17,17 +17,23 @@ from evidence.ablation import held_out
 from evidence.ablation.cells import BLACK, WHITE, decoded
 from evidence.ablation.estimates import jackknife
 from evidence.ablation.held_out import Gaussian, HeldOut
+from evidence.brightness import brightness
+from evidence.levels import BRIDGE, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
 from evidence.pair import data, sample, scenes, text, unet
-from evidence.pair.sample import NORMAL_SIGMAS, ZERO_SNR_SIGMAS, Model, Options, SamplerName
+from evidence.pair.sample import Model, Options, SamplerName
+from lib_zsnr.core.prediction import add_noise
+from lib_zsnr.core.schedule import alphas_cumprod_from_sigmas
+from lib_zsnr.core.spacing import TRAILING
 
 TRAINED_SO, ORDINARY = "zsnr_epsilon", "flawed"
-CFG, PHI, STEPS, EXTREMES, PICTURES = 7.5, 0.7, 20, 8, 60
+CFG, PHI, STEPS = 7.5, 0.7, 20
+BLACK_AND_WHITE, PICTURES = 8, 60
 TIMESTEPS = (999, 998, 990, 949, 900, 800, 500)
 _NOISED = 64
 
 
 @dataclass(frozen=True)
-class Way:
+class Variant:
     """One line of the table. title: where its noise levels lie."""
 
     model: str
@@ -50,38 +56,37 @@ def from_the_usual_top(steps: int) -> Tensor:
     return torch.cat([ZERO_SNR_SIGMAS[places], ZERO_SNR_SIGMAS.new_zeros(1)])
 
 
-def ways() -> Iterator[Way]:
+def variants() -> Iterator[Variant]:
     """The lines of the table, the main ones first."""
     samplers: tuple[SamplerName, ...] = ("Euler", "DDIM", "DPM++ 2M")
     rescaled: list[tuple[str, Options]] = []
     for sampler in samplers:
-        rescaled.append(("rescaled, trailing", Options(sampler, True, "trailing")))
+        rescaled.append(("rescaled, trailing", Options(sampler, True, TRAILING)))
         rescaled.append(("rescaled, the WebUI's own levels", Options(sampler, True)))
         if sampler != "DDIM":
-            rescaled.append(("rescaled, bridge", Options(sampler, True, "bridge")))
+            rescaled.append(("rescaled, bridge", Options(sampler, True, BRIDGE)))
     for sampler in samplers:
-        yield Way(TRAINED_SO, "usual schedule, trailing", Options(sampler, False, "trailing"))
-    yield Way(TRAINED_SO, "rescaled, from sigma 14.6", Options("Euler", True, sigmas=from_the_usual_top(STEPS)))
+        yield Variant(TRAINED_SO, "usual schedule, trailing", Options(sampler, False, TRAILING))
+    yield Variant(TRAINED_SO, "rescaled, from sigma 14.6", Options("Euler", True, sigmas=from_the_usual_top(STEPS)))
     for title, options in rescaled:
-        yield Way(TRAINED_SO, title, options)
-    yield Way(ORDINARY, "usual schedule, trailing", Options("Euler", False, "trailing"))
-    yield Way(ORDINARY, "rescaled, trailing", Options("Euler", True, "trailing"))
+        yield Variant(TRAINED_SO, title, options)
+    yield Variant(ORDINARY, "usual schedule, trailing", Options("Euler", False, TRAILING))
+    yield Variant(ORDINARY, "rescaled, trailing", Options("Euler", True, TRAILING))
     for title, options in rescaled:
         for steps in (10, 30):
-            yield Way(TRAINED_SO, title, options, steps)
-        yield Way(TRAINED_SO, title, options, phi=0)
+            yield Variant(TRAINED_SO, title, options, steps)
+        yield Variant(TRAINED_SO, title, options, phi=0)
     for cfg in (1.0, 5.0, 10.0):
-        yield Way(TRAINED_SO, *rescaled[0], cfg=cfg)
+        yield Variant(TRAINED_SO, *rescaled[0], cfg=cfg)
 
 
 @torch.inference_mode()
 def errors(model: Model) -> Iterator[tuple[float, float]]:
     """How far the predicted noise is off (rms) at each of TIMESTEPS of the rescaled schedule: as a whole, its means."""
-    clean, said = data.latents(model.autoencoder, scenes.HELD_OUT_SEED, _NOISED)
-    noise, context = sample.start_noise(0, _NOISED), text.caption_table(model.clip)[said]
+    clean, captions = data.latents(model.autoencoder, scenes.HELD_OUT_SEED, _NOISED)
+    noise, context = sample.start_noise(0, _NOISED), text.caption_table(model.clip)[captions]
     for timestep in TIMESTEPS:
-        alpha = 1 / (1 + ZERO_SNR_SIGMAS[timestep].double() ** 2)
-        x = (alpha.sqrt() * clean + (1 - alpha).sqrt() * noise).float()
+        x = add_noise(clean, noise, alphas_cumprod_from_sigmas(ZERO_SNR_SIGMAS[timestep].double()))
         off = model.network(x, torch.full((_NOISED,), timestep), context).sample - noise
         yield _rms(off), _rms(off.mean(dim=(2, 3)))
 
@@ -94,23 +99,25 @@ def error_of_size(model: Model, side: int) -> float:
     return _rms(model.network(noise, torch.full((len(noise),), TIMESTEPS[0]), context).sample - noise)
 
 
-def measure(way: Way, model: Model, known: HeldOut) -> list[str]:
+def measure(variant: Variant, model: Model, known: HeldOut) -> list[str]:
     """Black, white, over exposed, the latents' rms (of the data: 1) and the Fréchet distance, as they are shown."""
-    captions = [BLACK] * EXTREMES + [WHITE] * EXTREMES
-    latents = sample.sample_latents(model, captions, way.options, way.steps, way.cfg, way.phi, 0)
+    captions = [BLACK] * BLACK_AND_WHITE + [WHITE] * BLACK_AND_WHITE
+    latents = sample.sample_latents(model, captions, variant.options, variant.steps, variant.cfg, variant.phi, 0)
     pixels = model.autoencoder.decode(latents)
-    bright = held_out.brightness(pixels)
-    shown = [f"{bright[:EXTREMES].mean():.2f}", f"{bright[EXTREMES:].mean():.2f}"]
-    shown += [f"{held_out.over_exposed(pixels).mean():.2f}", f"{_rms(latents):.3g}"]
-    return [*shown, _frechet(way, model, known) if way.is_main else "-"]
+    bright = brightness(pixels)
+    entries = [f"{bright[:BLACK_AND_WHITE].mean():.2f}", f"{bright[BLACK_AND_WHITE:].mean():.2f}"]
+    entries += [f"{held_out.over_exposed(pixels).mean():.2f}", f"{_rms(latents):.3g}"]
+    return [*entries, _frechet(variant, model, known) if variant.is_main else "-"]
 
 
 @torch.inference_mode()
-def _frechet(way: Way, model: Model, known: HeldOut) -> str:
-    made = decoded(model, known.captions[:PICTURES], way.options, way.steps, way.cfg, way.phi, 0)
-    seen = torch.cat([held_out.features(model.autoencoder.encode(pixels.clamp(-1, 1))) for _, pixels in made])
-    found = jackknife(lambda kept: torch.tensor(Gaussian.of(seen[kept]).distance(known.features)), PICTURES, True)
-    return f"{found.value:.3g} ± {found.error:.2g}"
+def _frechet(variant: Variant, model: Model, known: HeldOut) -> str:
+    made = decoded(model, known.captions[:PICTURES], variant.options, variant.steps, variant.cfg, variant.phi, 0)
+    features = torch.cat([held_out.features(model.autoencoder.encode(pixels.clamp(-1, 1))) for _, pixels in made])
+    distance = jackknife(
+        lambda subset: torch.tensor(Gaussian.of(features[subset]).distance(known.features)), PICTURES, True
+    )
+    return f"{distance.value:.3g} ± {distance.error:.2g}"
 
 
 def _rms(values: Tensor) -> float:
@@ -124,9 +131,9 @@ def _line(parts: Sequence[object]) -> None:
 def _errors(models: dict[str, Model]) -> None:
     _line(["t", "sigma", *(f"{name}: noise off by | its mean | clean latents off by" for name in models)])
     _line(["---"] * (2 + 3 * len(models)))
-    for timestep, *found in zip(TIMESTEPS, *(errors(model) for model in models.values())):
+    for timestep, *by_model in zip(TIMESTEPS, *(errors(model) for model in models.values())):
         sigma = ZERO_SNR_SIGMAS[timestep].item()
-        off = [f"{whole:.3f} | {mean:.3f} | {whole * sigma:.3g}" for whole, mean in found]
+        off = [f"{whole:.3f} | {mean:.3f} | {whole * sigma:.3g}" for whole, mean in by_model]
         _line([timestep, f"{sigma:.4g}", *off])
     sizes = ", ".join(f"{side}x{side} {error_of_size(models[TRAINED_SO], side):.3f}" for side in (16, 32, 64))
     print(f"{TRAINED_SO} at t = {TIMESTEPS[0]}, noise alone in latents of other sizes: {sizes}", flush=True)
@@ -137,16 +144,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evidence.ablation.epsilon", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the text encoder")
     parser.add_argument("--weights", type=Path, default=unet.WEIGHTS)
-    asked = parser.parse_args(arguments)
-    models = {name: sample.load(name, asked.out / "clip", asked.weights) for name in (TRAINED_SO, ORDINARY)}
+    options = parser.parse_args(arguments)
+    models = {name: sample.load(name, options.out / "clip", options.weights) for name in (TRAINED_SO, ORDINARY)}
     _errors(models)
-    known = held_out.measure(models[ORDINARY].autoencoder)
+    known = held_out.measure_held_out(models[ORDINARY].autoencoder)
     print()
     _line(["model", "noise levels", "sampler, steps, CFG, phi", "black", "white", "over exposed", "latents", "frechet"])
     _line(["---"] * 8)
-    for way in ways():
-        how = f"{way.options.sampler}, {way.steps}, {way.cfg:g}, {way.phi:g}"
-        _line([way.model, way.title, how, *measure(way, models[way.model], known)])
+    for variant in variants():
+        how = f"{variant.options.sampler}, {variant.steps}, {variant.cfg:g}, {variant.phi:g}"
+        _line([variant.model, variant.title, how, *measure(variant, models[variant.model], known)])
     return 0
 
 

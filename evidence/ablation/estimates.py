@@ -1,4 +1,4 @@
-"""A measured value with its standard error, and the distances between brightnesses."""
+"""A measured value with its standard error, and the distances between brightnesses, kind by kind."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from evidence import brightness
 from evidence.ablation.held_out import KINDS, HeldOut
 
 GROUPS = 10
@@ -17,14 +18,14 @@ _DRAWS = 400  # the mean of so many draws is good to 2 %
 
 
 @dataclass(frozen=True)
-class Number:
+class Estimate:
     """A measured value and its standard error."""
 
     value: float
     error: float
 
 
-def jackknife(statistic: Callable[[Tensor], Tensor], count: int, unbiased: bool = False) -> Number:
+def jackknife(statistic: Callable[[Tensor], Tensor], count: int, unbiased: bool = False) -> Estimate:
     """A statistic of pictures 0 to count - 1, and its standard error from leaving out each of GROUPS parts.
 
     statistic: takes the numbers of the pictures that count. unbiased: take out the part of the value that falls as
@@ -36,30 +37,29 @@ def jackknife(statistic: Callable[[Tensor], Tensor], count: int, unbiased: bool 
     without = torch.stack([statistic(everyone[groups != group]).double() for group in range(GROUPS)])
     spread = (without - without.mean()).square().sum() * (GROUPS - 1) / GROUPS
     value = GROUPS * whole - (GROUPS - 1) * without.mean() if unbiased else whole
-    return Number(float(value), float(spread.sqrt()))
+    return Estimate(float(value), float(spread.sqrt()))
 
 
-def brightness_error(found: Tensor, kept: Tensor, held_out: HeldOut) -> Tensor:
+def brightness_error(measured: Tensor, subset: Tensor, held_out: HeldOut) -> Tensor:
     """Mean absolute difference between the sorted brightnesses of each kind and those of the held-out pictures.
 
-    found: `[N]`, picture i of the kind i modulo their number; kept: the numbers of those that count.
+    measured: `[N]`, picture i of the kind i modulo their number; subset: the numbers of those that count.
     """
     errors = []
     for number, kind in enumerate(KINDS):
-        mine = found[_of_kind(number, kept)].sort().values.double()
-        errors.append((mine - _quantiles(held_out.brightness[kind], len(mine))).abs().mean())
+        values = measured[_of_kind(number, subset)].double()
+        expected = brightness.quantiles(held_out.brightness[kind].double(), len(values))
+        errors.append(brightness.distance(values, expected))
     return torch.stack(errors).mean()
 
 
-def sampling_error(found: Tensor, kept: Tensor, reference: Tensor) -> Tensor:
+def sampling_error(measured: Tensor, subset: Tensor, reference: Tensor) -> Tensor:
     """As `brightness_error`, but against the brightnesses `[N]` of another run from the same start noise.
 
     So the chance of the draw cancels, and the model's own faults do.
     """
-    errors = []
-    for number in range(len(KINDS)):
-        chosen = _of_kind(number, kept)
-        errors.append((found[chosen].sort().values - reference[chosen].sort().values).double().abs().mean())
+    chosen = [_of_kind(number, subset) for number in range(len(KINDS))]
+    errors = [brightness.distance(measured[each].double(), reference[each].double()) for each in chosen]
     return torch.stack(errors).mean()
 
 
@@ -68,18 +68,12 @@ def chance(held_out: HeldOut, count: int) -> float:
 
     Drawn again from the held-out ones, whose own number m counts too: sqrt(1 / n + 1 / m) in place of sqrt(1 / n).
     """
-    generator = torch.Generator().manual_seed(0)
-    errors = []
+    generator, errors = torch.Generator().manual_seed(0), []
     for number, kind in enumerate(KINDS):
-        known, mine = held_out.brightness[kind].double(), len(_of_kind(number, torch.arange(count)))
-        drawn = known[torch.randint(len(known), (_DRAWS, mine), generator=generator)].sort(dim=1).values
-        errors.append((drawn - _quantiles(known, mine)).abs().mean() * math.sqrt(1 + mine / len(known)))
-    return float(torch.stack(errors).mean())
+        known, size = held_out.brightness[kind].double(), len(_of_kind(number, torch.arange(count)))
+        errors.append(brightness.chance(known, size, _DRAWS, generator) * math.sqrt(1 + size / len(known)))
+    return sum(errors) / len(errors)
 
 
-def _of_kind(number: int, kept: Tensor) -> Tensor:
-    return kept[kept % len(KINDS) == number]
-
-
-def _quantiles(known: Tensor, count: int) -> Tensor:
-    return torch.quantile(known.double(), (torch.arange(count, dtype=torch.float64) + 0.5) / count)
+def _of_kind(number: int, subset: Tensor) -> Tensor:
+    return subset[subset % len(KINDS) == number]

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from evidence.brightness import brightness
 from evidence.pair import scenes
 from evidence.pair.autoencoder import Autoencoder
 from evidence.pair.scenes import KINDS
@@ -91,24 +92,19 @@ def features(latents: Tensor) -> Tensor:
     return pooled(latents, _POOLED)
 
 
-def brightness(pixels: Tensor) -> Tensor:
-    """The mean of each picture `[B, 3, H, W]` in -1..1, clipped as a file clips it, in 0 (black) to 1 (white)."""
-    return ((pixels.clamp(-1, 1) + 1) / 2).mean(dim=(1, 2, 3))
-
-
 def over_exposed(pixels: Tensor) -> Tensor:
     """The share of each picture's pixels `[B, 3, H, W]` in -1..1 that lie above white in any colour, `[B]`."""
     return ((pixels + 1) / 2 > OVER_EXPOSED).any(dim=1).double().mean(dim=(1, 2))
 
 
 @torch.inference_mode()
-def measure(autoencoder: Autoencoder) -> HeldOut:
+def measure_held_out(autoencoder: Autoencoder) -> HeldOut:
     """Draw the pictures and learn the discriminant; always the same."""
     latents, bright, over, captions, kinds = [], [], [], [], []
     for start in range(0, PICTURES, DECODED_AT_ONCE):
         drawn = [scenes.draw(scenes.HELD_OUT_SEED, index) for index in range(start, start + DECODED_AT_ONCE)]
         pixels = torch.stack([torch.from_numpy(scene.pixels) for scene in drawn]) * 2 - 1
-        # Through the autoencoder and back, as what a model makes has been: its blur is nobody's merit.
+        # Encoded and decoded like generated pictures, so that the blur affects both sides.
         code = autoencoder.encode(pixels)
         latents.append(code)
         decoded = autoencoder.decode(code)
@@ -118,23 +114,23 @@ def measure(autoencoder: Autoencoder) -> HeldOut:
         kinds += [KINDS.index(scene.kind) for scene in drawn]
     all_latents, all_bright, truth = torch.cat(latents), torch.cat(bright), torch.tensor(kinds)
     weight, bias = _discriminant(pooled(all_latents[:LEARNED_FROM], _POOLED_FOR_KINDS), truth[:LEARNED_FROM])
-    said = (pooled(all_latents[LEARNED_FROM:], _POOLED_FOR_KINDS) @ weight + bias).argmax(dim=1)
+    answers = (pooled(all_latents[LEARNED_FROM:], _POOLED_FOR_KINDS) @ weight + bias).argmax(dim=1)
     return HeldOut(
         features=Gaussian.of(features(all_latents)),
         brightness={kind: all_bright[truth == number].sort().values for number, kind in enumerate(KINDS)},
         captions=captions,
         weight=weight,
         bias=bias,
-        accuracy=(said == truth[LEARNED_FROM:]).double().mean().item(),
+        accuracy=(answers == truth[LEARNED_FROM:]).double().mean().item(),
         over_exposed=torch.cat(over).mean().item(),
         spread=all_latents.mean(dim=(2, 3)).double().var(dim=0),
     )
 
 
-def _discriminant(found: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+def _discriminant(inputs: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     """Fisher's linear discriminant with a shrunk covariance: features `[N, D]` -> weight `[D, K]`, bias `[K]`."""
-    means = torch.stack([found[truth == number].mean(dim=0) for number in range(len(KINDS))])
-    covariance = torch.cov((found - means[truth]).T)
+    means = torch.stack([inputs[truth == number].mean(dim=0) for number in range(len(KINDS))])
+    covariance = torch.cov((inputs - means[truth]).T)
     size = len(covariance)
     covariance += _SHRINKAGE * covariance.trace() / size * torch.eye(size, dtype=covariance.dtype)
     weight = torch.linalg.solve(covariance, means.T)

@@ -7,10 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-from evidence.ablation.estimates import Number, jackknife
+from evidence.ablation.estimates import Estimate, jackknife
+from evidence.levels import NORMAL_SIGMAS, ZERO_SNR_SIGMAS
 from evidence.pair import text
-from evidence.pair.sample import NORMAL_SIGMAS, ZERO_SNR_SIGMAS, Denoiser, Model, start_noise
+from evidence.pair.sample import Denoiser, Model, start_noise
 from evidence.pair.unet import LATENT_SIZE
+from lib_zsnr.core.schedule import alphas_cumprod_from_sigmas
 
 NOISES = 512
 _CAPTION = ""
@@ -18,7 +20,7 @@ _BATCH = 64
 
 
 @torch.inference_mode()
-def leak(model: Model, noises: int) -> Number:
+def leak(model: Model, noises: int) -> Estimate:
     """How far the means of the predicted latents spread because of the start noise's means alone.
 
     In units of the latents, channel by channel: the slope over the noise's means, times the spread of those, 1 / 16.
@@ -35,8 +37,8 @@ def leak(model: Model, noises: int) -> Number:
         predicted.append(clean.mean(dim=(2, 3)))
     x, y = torch.cat(given).double(), torch.cat(predicted).double()
 
-    def slope(kept: Tensor) -> Tensor:
-        dx, dy = x[kept] - x[kept].mean(dim=0), y[kept] - y[kept].mean(dim=0)
+    def slope(subset: Tensor) -> Tensor:
+        dx, dy = x[subset] - x[subset].mean(dim=0), y[subset] - y[subset].mean(dim=0)
         return (dx * dy).sum() / dx.square().sum() / LATENT_SIZE
 
     return jackknife(slope, noises)
@@ -48,7 +50,7 @@ def bounds(spread: Tensor) -> tuple[float, float]:
     spread: the variances of the data's means, `[C]`, one for each channel. The blind one takes all of the noise's mean
     for the picture's, since it never predicts that the noise has a mean.
     """
-    alpha = 1 / (1 + NORMAL_SIGMAS[-1].double().item() ** 2)
+    alpha = alphas_cumprod_from_sigmas(NORMAL_SIGMAS[-1].double()).item()
     noise = (1 - alpha) / LATENT_SIZE**2
     best = math.sqrt(alpha) * spread / (alpha * spread + noise)
     return float(best.mean()) / LATENT_SIZE, 1 / math.sqrt(alpha) / LATENT_SIZE

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evidence.pair.sample import Options, SamplerName, Spacing
+from evidence import levels
+from evidence.levels import BRIDGE, Spacing
+from evidence.pair.sample import Options, SamplerName
+from lib_zsnr.core.spacing import TRAILING
 
 CFG = 7.5  # the paper's
 SAMPLERS: tuple[SamplerName, ...] = ("DDIM", "Euler", "DPM++ 2M")
@@ -30,22 +33,22 @@ class Row:
 
 FLAWED = Row("flawed, as the WebUI samples it", "flawed")
 FIXED_BY_DEFAULT = Row("fixed, as the WebUI samples it", "fixed")
-ALL_BUT_RESCALE = Row("fixed, zero SNR, trailing", "fixed", True, "trailing")
+ALL_BUT_RESCALE = Row("fixed, zero SNR, trailing", "fixed", True, TRAILING)
 PHIS = (0.25, 0.5, 0.7, 1.0)
-RESCALED = tuple(Row(f"{ALL_BUT_RESCALE.name}, phi {phi:g}", "fixed", True, "trailing", phi) for phi in PHIS)
+RESCALED = tuple(Row(f"{ALL_BUT_RESCALE.name}, phi {phi:g}", "fixed", True, TRAILING, phi) for phi in PHIS)
 PAPER = RESCALED[PHIS.index(0.7)]
 """All four remedies, with the paper's phi."""
 ZERO_SNR = Row("fixed, zero SNR", "fixed", True)
 # Against all but the rescale. DDIM visits whole timesteps only.
-BRIDGED = Row("fixed, zero SNR, bridge", "fixed", True, "bridge", samplers=("Euler", "DPM++ 2M"))
-KARRAS = Row("fixed, zero SNR, karras", "fixed", True, "karras", samplers=("Euler",))
-EXPONENTIAL = Row("fixed, zero SNR, exponential", "fixed", True, "exponential", samplers=BRIDGED.samplers)
-BETA = Row("fixed, zero SNR, beta", "fixed", True, "beta", samplers=BRIDGED.samplers)
+BRIDGED = Row("fixed, zero SNR, bridge", "fixed", True, BRIDGE, samplers=("Euler", "DPM++ 2M"))
+KARRAS = Row("fixed, zero SNR, karras", "fixed", True, levels.KARRAS, samplers=("Euler",))
+EXPONENTIAL = Row("fixed, zero SNR, exponential", "fixed", True, levels.EXPONENTIAL, samplers=BRIDGED.samplers)
+BETA = Row("fixed, zero SNR, beta", "fixed", True, levels.BETA, samplers=BRIDGED.samplers)
 
 ROWS = (
     FLAWED,
     Row("offset noise, as the WebUI samples it", "offset"),
-    Row("flawed, trailing", "flawed", False, "trailing"),
+    Row("flawed, trailing", "flawed", False, TRAILING),
     FIXED_BY_DEFAULT,
     ZERO_SNR,
     ALL_BUT_RESCALE,
@@ -57,7 +60,7 @@ ROWS = (
 )
 
 
-def spacings(sampler: SamplerName) -> dict[Spacing, Row]:
+def spacings(sampler: SamplerName) -> dict[str, Row]:
     """The rows that differ in spacing only, over the zero-SNR range, of a sampler that has them all."""
     # Karras is what the WebUI gives DPM++ 2M by itself.
     karras = KARRAS if sampler in KARRAS.samplers else ZERO_SNR

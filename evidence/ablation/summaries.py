@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evidence.ablation import rows
 from evidence.ablation.rows import SAMPLERS, STEPS, Row
-from evidence.ablation.tables import Table, shown
+from evidence.ablation.tables import Table, formatted
 from evidence.pair.sample import SamplerName
 
 PICTURES = 200
@@ -53,8 +53,8 @@ def by_spacing(table: Table, number: str) -> list[str]:
     lines = _head([f"{number.replace('_', ' ')}: sampler, steps", *names])
     for sampler in samplers:
         for steps in SPACED_STEPS:
-            found = [_number(table, row, sampler, steps, number) for row in rows.spacings(sampler).values()]
-            lines.append(_line([f"{sampler}, {steps}", *found]))
+            numbers = [_number(table, row, sampler, steps, number) for row in rows.spacings(sampler).values()]
+            lines.append(_line([f"{sampler}, {steps}", *numbers]))
     return lines
 
 
@@ -62,15 +62,15 @@ def _grid(table: Table, columns: Sequence[Column]) -> list[str]:
     lines = _head(["Sampler, steps", *(title for title, _, _ in columns)])
     for sampler in SAMPLERS:
         for steps in STEPS:
-            found = [_number(table, row, sampler, steps, number) for _, number, row in columns]
-            lines.append(_line([f"{sampler}, {steps}", *found]))
+            numbers = [_number(table, row, sampler, steps, number) for _, number, row in columns]
+            lines.append(_line([f"{sampler}, {steps}", *numbers]))
     return lines
 
 
 def _number(table: Table, row: Row, sampler: SamplerName, steps: int, number: str) -> str:
     if sampler not in row.samplers:
-        return shown(None)
-    return shown(table.cells[row.name, sampler, steps, PICTURES].numbers[number])
+        return formatted(None)
+    return formatted(table.cells[row.name, sampler, steps, PICTURES].numbers[number])
 
 
 def _head(titles: Sequence[str]) -> list[str]:

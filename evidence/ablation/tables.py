@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evidence.ablation.estimates import Number
+from evidence.ablation.estimates import Estimate
 
 COLUMNS = ("black", "white", "brightness_error", "sampling_error", "over_exposed", "frechet", "right_kind")
 # Two tables agree where no number differs by more than the stored one's standard error: the same seeds make the same
 # pictures again, and only where float rounding tips a picture over can a number move.
-AGREEING = 1.0
+TOLERANCE_IN_ERRORS = 1.0
 # What float rounding on another machine moves a number by, errors or not.
 _ROUNDING = 2e-3
 Key = tuple[str, str, int, int]
@@ -24,7 +24,7 @@ Key = tuple[str, str, int, int]
 class Cell:
     """One measured cell: its numbers by the names of COLUMNS, and how many pictures they are of.
 
-    extremes: how many those of "black", and of "white", are.
+    black_and_white: how many those of "black", and of "white", are.
 
     The same pictures may be in a smaller cell too: those that a shorter run makes again.
     """
@@ -33,8 +33,8 @@ class Cell:
     sampler: str
     steps: int
     pictures: int
-    extremes: int
-    numbers: Mapping[str, Number]
+    black_and_white: int
+    numbers: Mapping[str, Estimate]
 
     @property
     def key(self) -> Key:
@@ -51,18 +51,18 @@ class Table:
         self.path = path
         self.weights: dict[str, str] = {}
         self.yardsticks: dict[str, float] = {}
-        self.leaks: dict[str, Number] = {}
+        self.leaks: dict[str, Estimate] = {}
         self.cells: dict[Key, Cell] = {}
         if path.exists():
             self._read(json.loads(path.read_text(encoding="utf-8")))
 
     def _read(self, content: dict[str, Any]) -> None:
         self.weights, self.yardsticks = content["weights"], content["yardsticks"]
-        self.leaks = {name: Number(**number) for name, number in content["leaks"].items()}
+        self.leaks = {name: Estimate(**number) for name, number in content["leaks"].items()}
         for stored in content["cells"]:
-            numbers = {name: Number(**number) for name, number in stored.pop("numbers").items()}
-            extremes = stored.pop("black_and_white_pictures")
-            cell = Cell(numbers=numbers, extremes=extremes, **stored)
+            numbers = {name: Estimate(**number) for name, number in stored.pop("numbers").items()}
+            count = stored.pop("black_and_white_pictures")
+            cell = Cell(numbers=numbers, black_and_white=count, **stored)
             self.cells[cell.key] = cell
 
     def add(self, cells: Iterable[Cell]) -> None:
@@ -90,7 +90,7 @@ class Table:
                     "sampler": cell.sampler,
                     "steps": cell.steps,
                     "pictures": cell.pictures,
-                    "black_and_white_pictures": cell.extremes,
+                    "black_and_white_pictures": cell.black_and_white,
                     "numbers": {name: _rounded(number) for name, number in cell.numbers.items()},
                 }
                 for cell in ordered
@@ -105,25 +105,25 @@ class Table:
             for cell in ordered:
                 numbers = [cell.numbers.get(column) for column in COLUMNS]
                 values = [value for number in numbers for value in _cells_of(number)]
-                lines.writerow([cell.sampler, cell.steps, cell.row, cell.pictures, cell.extremes, *values])
+                lines.writerow([cell.sampler, cell.steps, cell.row, cell.pictures, cell.black_and_white, *values])
 
 
 def disagreements(mine: Table, stored: Table) -> list[str]:
     """A line for each number of `mine` that `stored` has otherwise, beyond what its error allows."""
-    found = []
+    lines = []
     for name, number in mine.leaks.items():
-        found += _compared(f"leak of {name}", number, stored.leaks.get(name))
+        lines += _compared(f"leak of {name}", number, stored.leaks.get(name))
     for key, cell in mine.cells.items():
         known = stored.cells[key].numbers if key in stored.cells else {}
         for name, number in cell.numbers.items():
-            found += _compared(f"{' / '.join(map(str, key))}: {name}", number, known.get(name))
-    return found
+            lines += _compared(f"{' / '.join(map(str, key))}: {name}", number, known.get(name))
+    return lines
 
 
-def _compared(name: str, mine: Number, stored: Number | None) -> list[str]:
+def _compared(name: str, mine: Estimate, stored: Estimate | None) -> list[str]:
     if stored is None:
         return [f"{name}: the stored table has none"]
-    allowed = AGREEING * stored.error + _ROUNDING
+    allowed = TOLERANCE_IN_ERRORS * stored.error + _ROUNDING
     if abs(mine.value - stored.value) <= allowed:
         return []
     return [f"{name}: {mine.value:.4g} is not the stored {stored.value:.4g} within {allowed:.2g}"]
@@ -136,12 +136,12 @@ def as_text(table: Table, sampler: str, steps: int, pictures: int, rows: Iterabl
     for row in rows:
         cell = table.cells.get((row, sampler, steps, pictures))
         if cell is not None:
-            numbers = [shown(cell.numbers.get(column)) for column in COLUMNS]
+            numbers = [formatted(cell.numbers.get(column)) for column in COLUMNS]
             lines.append(f"| {row} | {' | '.join(numbers)} |")
     return lines
 
 
-def shown(number: Number | None) -> str:
+def formatted(number: Estimate | None) -> str:
     """A number and its standard error as the pages have it; "-" where there is none."""
     if number is None:
         return "-"
@@ -149,9 +149,9 @@ def shown(number: Number | None) -> str:
     return f"{number.value:.{decimals}f} ± {number.error:.{decimals}f}"
 
 
-def _rounded(number: Number) -> dict[str, float]:
+def _rounded(number: Estimate) -> dict[str, float]:
     return {"value": float(f"{number.value:.6g}"), "error": float(f"{number.error:.3g}")}
 
 
-def _cells_of(number: Number | None) -> list[str]:
+def _cells_of(number: Estimate | None) -> list[str]:
     return ["", ""] if number is None else [f"{number.value:.6g}", f"{number.error:.3g}"]

@@ -15,14 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from evidence.ablation.cells import BLACK, WHITE
-from evidence.ablation.held_out import brightness
+from evidence.brightness import brightness
+from evidence.levels import ZERO_SNR_SIGMAS
 from evidence.pair import sample
-from evidence.pair.sample import ZERO_SNR_SIGMAS, Model, Options, SamplerName
+from evidence.pair.sample import Model, Options, SamplerName
 from lib_zsnr.core.prediction import epsilon_from_v
-from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS, interpolate_log
+from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS, alphas_cumprod_from_sigmas, sigma_of_timestep
+from lib_zsnr.core.spacing import TRAILING
 
 ERRORS = (0.0, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-WAYS: tuple[tuple[SamplerName, int], ...] = (
+VARIANTS: tuple[tuple[SamplerName, int], ...] = (
     ("Euler", 10), ("Euler", 20), ("Euler", 30), ("DDIM", 20), ("DPM++ 2M", 20),
 )  # fmt: skip
 CFG, PHI, PICTURES = 7.5, 0.7, 8
@@ -44,8 +46,8 @@ class AsEpsilon(nn.Module):
         terminal = bool((timesteps >= NUM_TRAIN_TIMESTEPS - 1).all())
         if terminal and self._error is None:
             return SimpleNamespace(sample=x)
-        sigma = interpolate_log(ZERO_SNR_SIGMAS, timesteps)
-        alphas_cumprod = (1 / (sigma.double() ** 2 + 1))[:, None, None, None]
+        sigma = sigma_of_timestep(ZERO_SNR_SIGMAS, timesteps)
+        alphas_cumprod = alphas_cumprod_from_sigmas(sigma.double())[:, None, None, None]
         v = self._network(x, timesteps, context).sample
         epsilon = epsilon_from_v(x.double(), v.double(), alphas_cumprod).to(x)
         return SimpleNamespace(sample=epsilon + self._error * _pattern(x) if terminal else epsilon)
@@ -59,14 +61,14 @@ def latents(fixed: Model, error: float | None, sampler: SamplerName, steps: int)
     """Those of the black pictures, then those of the white ones, by trailing spacing."""
     model = Model("fixed as epsilon", AsEpsilon(fixed.network, error), fixed.autoencoder, fixed.clip)
     captions = [BLACK] * PICTURES + [WHITE] * PICTURES
-    return sample.sample_latents(model, captions, Options(sampler, True, "trailing"), steps, CFG, PHI, 0)
+    return sample.sample_latents(model, captions, Options(sampler, True, TRAILING), steps, CFG, PHI, 0)
 
 
 @torch.inference_mode()
-def measure(fixed: Model, found: Tensor, right: Tensor) -> str:
-    """Black, white and how far the latents are off those without an error (rms; the data's own: 1), as shown."""
-    black, white = brightness(fixed.autoencoder.decode(found)).split(PICTURES)
-    off = (found - right).square().mean().sqrt()
+def measure(fixed: Model, sampled: Tensor, exact: Tensor) -> str:
+    """Black, white and how far the latents are off those without an error (rms; the data's own: 1)."""
+    black, white = brightness(fixed.autoencoder.decode(sampled)).split(PICTURES)
+    off = (sampled - exact).square().mean().sqrt()
     return f"{black.mean():.2f}, {white.mean():.2f}, {off:.2f}"
 
 
@@ -74,15 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m evidence.ablation.tolerance", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the text encoder")
-    asked = parser.parse_args(arguments)
-    fixed = sample.load("fixed", asked.out / "clip")
-    names = [f"{sampler}, {steps} steps" for sampler, steps in WAYS]
-    print(f"| noise off by | clean latents off by | {' | '.join(names)} |\n{'|---' * (len(WAYS) + 2)}|", flush=True)
-    right = [latents(fixed, 0.0, *way) for way in WAYS]
+    options = parser.parse_args(arguments)
+    fixed = sample.load("fixed", options.out / "clip")
+    names = [f"{sampler}, {steps} steps" for sampler, steps in VARIANTS]
+    print(f"| noise off by | clean latents off by | {' | '.join(names)} |\n{'|---' * (len(VARIANTS) + 2)}|", flush=True)
+    exact = [latents(fixed, 0.0, *variant) for variant in VARIANTS]
     for error in (*ERRORS, None):
         off = ["input copied", "-"] if error is None else [f"{error:g}", f"{error * ZERO_SNR_SIGMAS[-1].item():.3g}"]
-        found = [measure(fixed, latents(fixed, error, *way), best) for way, best in zip(WAYS, right)]
-        print(f"| {' | '.join(off + found)} |", flush=True)
+        entries = [measure(fixed, latents(fixed, error, *each), best) for each, best in zip(VARIANTS, exact)]
+        print(f"| {' | '.join(off + entries)} |", flush=True)
     return 0
 
 

@@ -157,11 +157,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evidence.pair.convert", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=unet.WEIGHTS, help="default: those of the repository")
-    asked = parser.parse_args(arguments)
-    write_webui(asked.out / "webui", asked.weights)
+    options = parser.parse_args(arguments)
+    write_webui(options.out / "webui", options.weights)
     for name in STORED:
-        pipeline(name, asked.out / "webui" / "clip", asked.weights).save_pretrained(asked.out / "diffusers" / name)
-    print(f"written to {asked.out}")
+        pipeline(name, options.out / "webui" / "clip", options.weights).save_pretrained(
+            options.out / "diffusers" / name
+        )
+    print(f"written to {options.out}")
     return 0
 
 

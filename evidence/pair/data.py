@@ -29,12 +29,12 @@ def as_floats(bytes_: Tensor) -> Tensor:
 def latents(autoencoder: Autoencoder, seed: int, count: int) -> tuple[Tensor, Tensor]:
     """Latents `[count, 4, 16, 16]` and caption numbers `[count]` of a data set, encoded once."""
     numbers = {caption: number for number, caption in enumerate(scenes.captions())}
-    found, said = [], []
+    encoded, caption_numbers = [], []
     for start in range(0, count, _CHUNK):
         pixels, captions = scenes.batch(seed, start, min(_CHUNK, count - start))
-        found.append(autoencoder.encode(pixels.to(autoencoder.mean.device)).cpu())
-        said += [numbers[caption] for caption in captions]
-    return torch.cat(found).clone(), torch.tensor(said)
+        encoded.append(autoencoder.encode(pixels.to(autoencoder.mean.device)).cpu())
+        caption_numbers += [numbers[caption] for caption in captions]
+    return torch.cat(encoded).clone(), torch.tensor(caption_numbers)
 
 
 def cached_latents(autoencoder: Autoencoder, seed: int, count: int, folder: Path) -> tuple[Tensor, Tensor]:

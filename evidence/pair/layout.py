@@ -64,10 +64,10 @@ def _unet_name(name: str, attention_up: set[str]) -> str:
     for ours, theirs in _FIXED.items():
         if name.startswith(ours):
             return theirs + _inner(name[len(ours) :])
-    found = re.fullmatch(r"(down|up)_blocks\.(\d)\.(resnets|attentions|downsamplers|upsamplers)\.(\d)\.(.+)", name)
-    if not found:
+    match = re.fullmatch(r"(down|up)_blocks\.(\d)\.(resnets|attentions|downsamplers|upsamplers)\.(\d)\.(.+)", name)
+    if not match:
         raise ValueError(f"{name} is no weight of the pair's UNet")
-    side, level, part, number, rest = found.groups()
+    side, level, part, number, rest = match.groups()
     if part == "downsamplers":
         return f"input_blocks.{2 * int(level) + 2}.0.op.{rest.removeprefix('conv.')}"
     if part == "upsamplers":
@@ -87,9 +87,9 @@ def autoencoder_to_ldm(state: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in state.items():
         for pattern, new in _AUTOENCODER_RULES:
             name = re.sub(pattern, new, name)
-        found = re.match(r"decoder\.up_blocks\.(\d)\.(resnets\.|upsamplers\.0)(.*)", name)
-        if found:
-            level, part, rest = found.groups()
+        match = re.match(r"decoder\.up_blocks\.(\d)\.(resnets\.|upsamplers\.0)(.*)", name)
+        if match:
+            level, part, rest = match.groups()
             part = "block." if part == "resnets." else "upsample"
             name = f"decoder.up.{_LEVELS - 1 - int(level)}.{part}{rest}"
         # Attention is a 1x1 convolution there, a matrix here.
@@ -146,11 +146,11 @@ def expanded(model: Autoencoder) -> AutoencoderKL:
 def _encoder(model: Autoencoder, state: dict[str, Tensor]) -> None:
     """The 8x8 patches as four convolutions: two that only sort pixels into channels, and one with all the weights."""
     state["encoder.conv_in.weight"][range(3), range(3), 1, 1] = 1
-    for block, kept in ((0, 3), (1, 12)):
+    for block, channels in ((0, 3), (1, 12)):
         kernel = state[f"encoder.down_blocks.{block}.downsamplers.0.conv.weight"]
         for place in range(4):
-            for channel in range(kept):
-                kernel[place * kept + channel, channel, place // 2, place % 2] = 1
+            for channel in range(channels):
+                kernel[place * channels + channel, channel, place // 2, place % 2] = 1
     # A row of the patch is 4 a + 2 b + c, with c chosen by the first block, b by the second, a by the third.
     parts = model.patches.weight.detach().reshape(CHANNELS, 3, 2, 2, 2, 2, 2, 2)
     sorted_ = torch.einsum("oiabcdef->obecfiad", parts).reshape(CHANNELS, 4 * 4 * 3, 2, 2)

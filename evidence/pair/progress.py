@@ -34,8 +34,8 @@ class Progress:
             part.load_state_dict(stored[key])
         self.done, self.seconds = stored["done"], stored["seconds"]
         lines = self._log.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines[1:] if int(line.split(",")[0]) <= self.done]
-        self._log.write_text("\n".join([lines[0], *kept]) + "\n", encoding="utf-8")
+        done = [line for line in lines[1:] if int(line.split(",")[0]) <= self.done]
+        self._log.write_text("\n".join([lines[0], *done]) + "\n", encoding="utf-8")
         print(f"{self.name}: resumed at step {self.done}", flush=True)
 
     def __iter__(self) -> Iterator[int]:

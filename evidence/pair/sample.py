@@ -5,42 +5,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Literal
+from typing import Any, Literal
 
-import numpy as np
 import torch
-from k_diffusion import sampling
-from scipy import stats
 from torch import Tensor, nn
 
+from evidence.levels import NORMAL_SIGMAS, ZERO_SNR_SIGMAS, Spacing, noise_levels
 from evidence.pair import text, unet
 from evidence.pair.autoencoder import Autoencoder
+from evidence.samplers import BY_NAME
 from lib_zsnr.core.guidance import Space, rescale_cfg
-from lib_zsnr.core.schedule import (
-    interpolate_log,
-    rescale_zero_terminal_snr,
-    scaled_linear_alphas_cumprod,
-    sigmas_from_alphas_cumprod,
-)
-from lib_zsnr.core.spacing import TRAILING, Bridge
+from lib_zsnr.core.schedule import timestep_of_sigma
 
 SamplerName = Literal["DDIM", "Euler", "DPM++ 2M"]
-Spacing = Literal["leading", "linspace", "trailing", "karras", "exponential", "beta", "bridge"]
 
-_ALPHAS_CUMPROD = scaled_linear_alphas_cumprod()
-NORMAL_SIGMAS = sigmas_from_alphas_cumprod(_ALPHAS_CUMPROD).float()
-ZERO_SNR_SIGMAS = sigmas_from_alphas_cumprod(rescale_zero_terminal_snr(_ALPHAS_CUMPROD)).float()
-
-# Without extra noise DDIM is Euler in k-diffusion's coordinates; they differ in how they begin and end.
-FUNCTIONS: dict[SamplerName, Callable[..., Tensor]] = {
-    "DDIM": sampling.sample_euler,
-    "Euler": sampling.sample_euler,
-    "DPM++ 2M": sampling.sample_dpmpp_2m,
-}
 _DIGITS = 12  # of a digest: enough that no two of a few weights share one
-_BETA = 0.6  # both parameters, by the WebUI's default
-# What the WebUI gives each sampler by itself.
-HOST_SPACING: dict[str, Spacing] = {"DDIM": "leading", "Euler": "linspace", "DPM++ 2M": "karras"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +34,11 @@ class Options:
     zero_snr: bool = False
     spacing: Spacing | None = None
     sigmas: Tensor | None = None
+
+    @property
+    def table(self) -> Tensor:
+        """The schedule `[T]` that is sampled on, as sigmas."""
+        return ZERO_SNR_SIGMAS if self.zero_snr else NORMAL_SIGMAS
 
 
 @dataclass
@@ -73,11 +57,11 @@ class Model:
     @property
     def digest(self) -> str:
         """Which weights these are, those of the autoencoder among them."""
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for part in (self.network, self.autoencoder):
             for tensor in part.state_dict().values():
-                found.update(tensor.cpu().numpy().tobytes())
-        return found.hexdigest()[:_DIGITS]
+                digest.update(tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()[:_DIGITS]
 
     @property
     def device(self) -> torch.device:
@@ -93,29 +77,8 @@ def levels(options: Options, steps: int) -> Tensor:
     """The noise levels, highest first. They end in 0; those of DDIM in the level at which the WebUI stops."""
     if options.sigmas is not None:
         return options.sigmas
-    table = ZERO_SNR_SIGMAS if options.zero_snr else NORMAL_SIGMAS
-    spacing = options.spacing or HOST_SPACING[options.sampler]
-    if spacing == "leading":
-        visited = (torch.arange(0, len(table), len(table) // steps) + 1).clamp(0, len(table) - 1)
-        return table[visited.flip(0)]
-    if spacing == "trailing":
-        if options.sampler == "DDIM":
-            return table[torch.cat([TRAILING.timesteps(steps), torch.zeros(1, dtype=torch.int64)])]
-        return TRAILING.sigmas(table, steps)
-    if spacing == "bridge":
-        return Bridge().sigmas(table, steps)
-    if spacing == "linspace":
-        return torch.cat([interpolate_log(table, torch.linspace(len(table) - 1, 0, steps)), table.new_zeros(1)])
-    if spacing == "beta":
-        return _beta_sigmas(table, steps)
-    family = sampling.get_sigmas_karras if spacing == "karras" else sampling.get_sigmas_exponential
-    return family(steps, table[0].item(), table[-1].item())
-
-
-def _beta_sigmas(table: Tensor, steps: int) -> Tensor:
-    """The WebUI's Beta: its places are on the sigma axis, not on the timestep axis as in the paper it is from."""
-    places = torch.from_numpy(stats.beta.ppf(np.linspace(1, 0, steps), _BETA, _BETA)).to(table)
-    return torch.cat([table[0] + places * (table[-1] - table[0]), table.new_zeros(1)])
+    sampler = BY_NAME[options.sampler]
+    return noise_levels(options.table, options.spacing or sampler.spacing, steps, sampler.of_timesteps_family)
 
 
 class Denoiser:
@@ -126,7 +89,7 @@ class Denoiser:
 
     def __init__(self, model: Model, context: Tensor, table: Tensor, cfg: float, phi: float) -> None:
         self._model, self._context, self._cfg, self._phi = model, context, cfg, phi
-        self._table = table.double().log()
+        self._table = table.double()
         self._space: Space = "v" if model.predicts_v else "epsilon"
 
     def __call__(self, x: Tensor, sigma: Tensor, **extra: Any) -> Tensor:
@@ -140,15 +103,9 @@ class Denoiser:
         """The clean latents that the network predicts, without guidance."""
         level = sigma[:, None, None, None]
         total = torch.sqrt(level**2 + 1)
-        output = self._model.network(x / total, self.timestep(sigma[:1]).to(x).expand(len(x)), context).sample
+        timestep = timestep_of_sigma(self._table, sigma[:1].cpu().double()).to(x)
+        output = self._model.network(x / total, timestep.expand(len(x)), context).sample
         return x / total**2 - output * (level / total) if self._model.predicts_v else x - output * level
-
-    def timestep(self, sigma: Tensor) -> Tensor:
-        """The timestep of one level `[1]`, a fraction between two of the table's."""
-        wanted = sigma.double().log().cpu()
-        high = torch.searchsorted(self._table, wanted).clamp(1, len(self._table) - 1)
-        low, top = self._table[high - 1], self._table[high]
-        return high - 1 + ((wanted - low) / (top - low)).clamp(0, 1)
 
 
 @torch.inference_mode()
@@ -172,15 +129,9 @@ def sample_latents(
     """As `sample`, before the decoder: `[B, 4, 16, 16]`."""
     context = text.embed(model.clip, ["", *captions]).to(model.device)
     context = torch.cat([context[:1].expand(len(captions), -1, -1), context[1:]])
-    table = ZERO_SNR_SIGMAS if options.zero_snr else NORMAL_SIGMAS
-    sigmas = levels(options, steps).to(model.device)
     noise = start_noise(seed, len(captions)).to(model.device)
-    # DDIM works on latents scaled to unit spread; the others begin at sigma times the noise.
-    scaled = options.sampler == "DDIM"
-    start, stop = (torch.sqrt(sigmas[index] ** 2 + 1) if scaled else sigmas[index] for index in (0, -1))
-    denoiser = Denoiser(model, context, table, cfg, phi)
-    found = FUNCTIONS[options.sampler](denoiser, noise * start, sigmas, disable=True)
-    return found / stop if scaled else found
+    denoiser = Denoiser(model, context, options.table, cfg, phi)
+    return BY_NAME[options.sampler].run(denoiser, noise, levels(options, steps).to(model.device))
 
 
 def start_noise(seed: int, count: int) -> Tensor:

@@ -52,13 +52,13 @@ def batch(seed: int, start: int, count: int) -> tuple[Tensor, list[str]]:
 
 def captions() -> list[str]:
     """Every caption that can occur, the empty one first, in a fixed order."""
-    found = ["", "solid background", "line-art logo", "hills under a sky", "street with one lamp", *STREETS]
+    listed = ["", "solid background", "line-art logo", "hills under a sky", "street with one lamp", *STREETS]
     for word in WORDS:
-        found += [f"solid {word} background", f"line-art logo on a {word} background", f"hills under a {word} sky"]
+        listed += [f"solid {word} background", f"line-art logo on a {word} background", f"hills under a {word} sky"]
     for colour in ("", *(f"{name} " for name in COLOURS)):
-        found.append(f"a {colour}ball on a floor")
-        found += [f"a {colour}ball on a {word} floor" for word in WORDS]
-    return found
+        listed.append(f"a {colour}ball on a floor")
+        listed += [f"a {colour}ball on a {word} floor" for word in WORDS]
+    return listed
 
 
 def _level(rng: np.random.Generator) -> float:

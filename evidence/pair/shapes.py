@@ -112,8 +112,8 @@ def _ball(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
     light = np.exp(-((_X - x + 0.35 * radius) ** 2 + (_Y - y + 0.35 * radius) ** 2) / (0.9 * radius**2))
     colour = np.array(COLOURS[name], np.float32)[:, None, None] * (0.45 + 0.55 * light) + 0.25 * light**3
     pixels = _over(pixels, colour, _inside(np.hypot(_X - x, _Y - y) - radius))
-    said = "" if rng.random() < _NO_COLOUR else f"{name} "
-    return pixels, _words(level, f"a {said}ball on a {{}} floor", f"a {said}ball on a floor")
+    word = "" if rng.random() < _NO_COLOUR else f"{name} "
+    return pixels, _words(level, f"a {word}ball on a {{}} floor", f"a {word}ball on a floor")
 
 
 def _hills(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:

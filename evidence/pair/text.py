@@ -36,13 +36,13 @@ def merges() -> list[tuple[str, str]]:
     """Byte-pair merges, learned from the captions' words until each of them is one token."""
     words = sorted({word for caption in scenes.captions() for word in caption.translate(_SPLITTERS).split()})
     spelled = [[*word[:-1], word[-1] + _WORD_END] for word in words]
-    found = []
+    learned = []
     while any(len(letters) > 1 for letters in spelled):
         pairs = Counter(pair for letters in spelled for pair in itertools.pairwise(letters))
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        found.append(best)
+        learned.append(best)
         spelled = [_merged(letters, best) for letters in spelled]
-    return found
+    return learned
 
 
 def _merged(letters: list[str], pair: tuple[str, str]) -> list[str]:

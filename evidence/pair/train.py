@@ -28,14 +28,14 @@ OFFSET = 0.1  # Guttenberg 2023
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    asked = _parse(arguments)
-    if asked.threads:
-        torch.set_num_threads(asked.threads)
-    device = torch.device(asked.device)
-    if asked.model == "autoencoder":
-        path = train_autoencoder.train(asked.out, asked.steps or train_autoencoder.STEPS, asked.seed, device)
+    options = _parse(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
+    if options.model == "autoencoder":
+        path = train_autoencoder.train(options.out, options.steps or train_autoencoder.STEPS, options.seed, device)
     else:
-        path = train(asked.model, asked.out, asked.steps or STEPS, asked.seed, device)
+        path = train(options.model, options.out, options.steps or STEPS, options.seed, device)
     print(f"the weights are in {path}")
     return 0
 
@@ -63,9 +63,9 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
         generator = draws(seed, step)
         chosen = torch.randint(len(latents), (BATCH,), generator=generator)
         x, t, target = noised(model, scheduler, latents[chosen], generator)
-        said = torch.where(torch.rand(BATCH, generator=generator) < EMPTY_CAPTIONS, 0, captions[chosen])
-        found = network(x.to(device), t.to(device), table[said.to(device)]).sample
-        loss = F.mse_loss(found, target.to(device))
+        batch_captions = torch.where(torch.rand(BATCH, generator=generator) < EMPTY_CAPTIONS, 0, captions[chosen])
+        predicted = network(x.to(device), t.to(device), table[batch_captions.to(device)]).sample
+        loss = F.mse_loss(predicted, target.to(device))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from evidence import levels
 from evidence.ablation import __main__ as command
 from evidence.ablation import cells, epsilon, estimates, held_out, leak, reference, rows, tables, tolerance
-from evidence.ablation.estimates import Number
+from evidence.ablation.estimates import Estimate
 from evidence.pair import sample, scenes, text, unet
+from lib_zsnr.core.spacing import TRAILING
 
 
 def cell(value: float = 1.0, error: float = 0.1, row: str = "a", steps: int = 20, pictures: int = 10) -> tables.Cell:
-    numbers = {"black": Number(value, error), "frechet": Number(2.0, 0.2)}
+    numbers = {"black": Estimate(value, error), "frechet": Estimate(2.0, 0.2)}
     return tables.Cell(row, "DDIM", steps, pictures, 20, numbers)
 
 
@@ -50,7 +52,7 @@ def test_frechet_of_correlated_gaussians_is_scipys():
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():
     values = torch.randn(1000, generator=torch.Generator().manual_seed(0)).double()
-    number = estimates.jackknife(lambda kept: values[kept].mean(), 1000)
+    number = estimates.jackknife(lambda subset: values[subset].mean(), 1000)
     assert number.value == pytest.approx(float(values.mean()))
     assert number.error == pytest.approx(float(values.std()) / math.sqrt(1000), rel=0.6)
     means = values.reshape(estimates.GROUPS, -1).mean(dim=1)  # for a mean it is just this
@@ -63,8 +65,8 @@ def test_an_unbiased_frechet_between_alikes_is_none_at_all():
     known = held_out.Gaussian(torch.zeros(16).double(), torch.eye(16).double())
     some = torch.randn(200, 16, generator=generator)
 
-    def distance(kept: torch.Tensor) -> torch.Tensor:
-        return torch.tensor(held_out.Gaussian.of(some[kept]).distance(known))
+    def distance(subset: torch.Tensor) -> torch.Tensor:
+        return torch.tensor(held_out.Gaussian.of(some[subset]).distance(known))
 
     biased, unbiased = (estimates.jackknife(distance, 200, flag) for flag in (False, True))
     assert biased.value > 4 * biased.error
@@ -85,14 +87,14 @@ def test_a_run_from_the_same_noise_shows_what_sampling_alone_did():
 def test_chance_is_what_new_pictures_of_the_data_have(count: int):
     """Both the held-out pictures and the new ones are drawn from the same spread; this is done often."""
     generator = torch.Generator().manual_seed(5)
-    said, found = [], []
+    expected, measured = [], []
     for _ in range(20):
         drawn = torch.rand(5, 400, generator=generator).double().sort(dim=1).values
         known = held_out_pictures(dict(zip(held_out.KINDS, drawn)))
-        said.append(estimates.chance(known, count))
+        expected.append(estimates.chance(known, count))
         new = torch.rand(count, generator=generator)
-        found.append(float(estimates.brightness_error(new, torch.arange(count), known)))
-    assert sum(said) == pytest.approx(sum(found), rel=0.15)
+        measured.append(float(estimates.brightness_error(new, torch.arange(count), known)))
+    assert sum(expected) == pytest.approx(sum(measured), rel=0.15)
 
 
 def test_brightness_as_it_should_be_has_no_error_and_grey_has():
@@ -113,7 +115,7 @@ def test_every_caption_names_its_kind():
 
 def test_a_table_comes_back_with_all_its_sizes(tmp_path: Path):
     table = tables.Table(tmp_path / "t.json")
-    table.leaks["flawed"] = Number(0.9, 0.01)
+    table.leaks["flawed"] = Estimate(0.9, 0.01)
     table.weights["flawed"], table.yardsticks["chance_10"] = "abc", 0.06
     table.add([cell(1.0, pictures=100), cell(2.0, pictures=10), cell(3.0, row="b")])
     again = tables.Table(tmp_path / "t.json")
@@ -132,7 +134,7 @@ def test_a_table_comes_back_with_all_its_sizes(tmp_path: Path):
 
 def test_what_other_weights_gave_is_forgotten(tmp_path: Path):
     table = tables.Table(tmp_path / "t.json")
-    table.weights, table.leaks = {"flawed": "abc", "fixed": "def"}, {"flawed": Number(0.9, 0.01)}
+    table.weights, table.leaks = {"flawed": "abc", "fixed": "def"}, {"flawed": Estimate(0.9, 0.01)}
     table.add([cell(row="a"), cell(row="b")])
     table.is_of("flawed", "abc", ["a"])
     assert (len(table.cells), len(table.leaks)) == (2, 1)
@@ -153,7 +155,7 @@ def test_tables_agree_within_the_stored_error(tmp_path: Path, value: float, agre
 
 def test_the_leaks_are_compared_too(tmp_path: Path):
     mine, stored = tables.Table(tmp_path / "a.json"), tables.Table(tmp_path / "b.json")
-    mine.leaks, stored.leaks = {"flawed": Number(0.9, 0.01)}, {"flawed": Number(0.5, 0.01)}
+    mine.leaks, stored.leaks = {"flawed": Estimate(0.9, 0.01)}, {"flawed": Estimate(0.5, 0.01)}
     assert tables.disagreements(mine, stored) == ["leak of flawed: 0.9 is not the stored 0.5 within 0.012"]
 
 
@@ -172,7 +174,7 @@ def test_each_row_of_the_paper_adds_one_remedy():
 def test_the_bounds_of_the_leak_are_those_of_a_regression():
     """Many means of data and noise; the best line from the noised mean to the data's, and the one that divides."""
     generator, spread = torch.Generator().manual_seed(6), 0.4
-    alpha = 1 / (1 + sample.NORMAL_SIGMAS[-1].double() ** 2)
+    alpha = 1 / (1 + levels.NORMAL_SIGMAS[-1].double() ** 2)
     data, noise = torch.randn(2, 400_000, generator=generator, dtype=torch.float64)
     data, noise = data * spread**0.5, noise / unet.LATENT_SIZE
     x = alpha.sqrt() * data + (1 - alpha).sqrt() * noise
@@ -196,18 +198,18 @@ def test_an_epsilon_model_breaks_from_pure_noise_and_not_from_the_usual_top(tmp_
         found = sample.sample_latents(model, [cells.BLACK, cells.WHITE], options, 5, 7.5, 0.7, 0)
         return float(found.square().mean().sqrt())
 
-    for spacing in ("trailing", "bridge", "karras"):
+    for spacing in (TRAILING, levels.BRIDGE, levels.KARRAS):
         assert rms(sample.Options("DPM++ 2M", True, spacing)) > 30
-    assert rms(sample.Options("DPM++ 2M", False, "trailing")) < 2
+    assert rms(sample.Options("DPM++ 2M", False, TRAILING)) < 2
     top = epsilon.from_the_usual_top(5)
-    assert top[0] == pytest.approx(sample.NORMAL_SIGMAS[-1].item(), rel=0.05)
-    assert set(top.tolist()) <= {*sample.ZERO_SNR_SIGMAS.tolist(), 0.0}
+    assert top[0] == pytest.approx(levels.NORMAL_SIGMAS[-1].item(), rel=0.05)
+    assert set(top.tolist()) <= {*levels.ZERO_SNR_SIGMAS.tolist(), 0.0}
     assert rms(sample.Options("DPM++ 2M", True, sigmas=top)) < 2
 
 
 def test_an_error_in_the_noise_counts_more_the_less_signal_there_is(tmp_path: Path):
     found = [whole for whole, _ in epsilon.errors(sample.load("flawed", tmp_path / "clip"))]
-    sigmas = [sample.ZERO_SNR_SIGMAS[timestep].item() for timestep in epsilon.TIMESTEPS]
+    sigmas = [levels.ZERO_SNR_SIGMAS[timestep].item() for timestep in epsilon.TIMESTEPS]
     clean = [error * sigma for error, sigma in zip(found, sigmas)]
     assert clean == sorted(clean, reverse=True)
     assert clean[0] > 100  # of the data's own 1
@@ -221,11 +223,11 @@ def test_an_error_of_the_noise_is_4519_of_the_clean_latents_and_none_is_the_v_mo
     def clean(sigma: torch.Tensor, error: float | None, name: str = "epsilon") -> torch.Tensor:
         network = fixed.network if name == "fixed" else tolerance.AsEpsilon(fixed.network, error)
         model = sample.Model(name, network, fixed.autoencoder, fixed.clip)
-        denoiser = sample.Denoiser(model, context, sample.ZERO_SNR_SIGMAS, 1.0, 0.0)
+        denoiser = sample.Denoiser(model, context, levels.ZERO_SNR_SIGMAS, 1.0, 0.0)
         with torch.inference_mode():
             return denoiser(noise * torch.sqrt(sigma**2 + 1), sigma.expand(len(noise)))
 
-    terminal, below = sample.ZERO_SNR_SIGMAS[-1], sample.ZERO_SNR_SIGMAS[949]
+    terminal, below = levels.ZERO_SNR_SIGMAS[-1], levels.ZERO_SNR_SIGMAS[949]
     for sigma in (terminal, below):
         torch.testing.assert_close(clean(sigma, 0.0), clean(sigma, None, "fixed"), rtol=0, atol=5e-3)
     off = clean(terminal, 0.01) - clean(terminal, 0.0)
@@ -239,7 +241,7 @@ def test_the_command_goes_on_compares_and_knows_a_smaller_run_again(tmp_path: Pa
     for module, name, value in (
         (held_out, "PICTURES", 24),
         (held_out, "LEARNED_FROM", 20),
-        (cells, "extremes", lambda pictures: 3),
+        (cells, "black_and_white_count", lambda pictures: 3),
         (reference, "STEPS", 3),
         (leak, "NOISES", 20),
     ):
@@ -260,9 +262,9 @@ def test_the_command_goes_on_compares_and_knows_a_smaller_run_again(tmp_path: Pa
     assert "All numbers are those of" in capsys.readouterr().out
 
     number = table.cells[rows.FLAWED.name, "DDIM", 2, 10].numbers["black"]
-    table.cells[rows.FLAWED.name, "DDIM", 2, 10].numbers["black"] = Number(number.value + 0.5, number.error)
+    table.cells[rows.FLAWED.name, "DDIM", 2, 10].numbers["black"] = Estimate(number.value + 0.5, number.error)
     table.write()
     assert command.main(compared) == 1
-    said = capsys.readouterr().out
-    assert "black:" in said
-    assert " s  DDIM, 2 steps" not in said, "nothing is measured twice"
+    output = capsys.readouterr().out
+    assert "black:" in output
+    assert " s  DDIM, 2 steps" not in output, "nothing is measured twice"

@@ -4,16 +4,20 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("k_diffusion")
 
 from evidence.__main__ import main
-from evidence.bank import brightness, draw_bank
+from evidence.brightness import mean_value
 from evidence.exact_model import ExactModel
+from evidence.levels import BRIDGE
 from evidence.measure import measure, prepare
 from evidence.samplers import SAMPLERS
 from evidence.spacings import OTHERS, brightness_error
 from evidence.spacings import SAMPLERS as SPACED
+from evidence.toy_images import draw_bank
+from lib_zsnr.core.spacing import TRAILING
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,7 @@ def starts(bank):
 
 
 def test_bank_reaches_from_black_to_white(bank):
-    levels = brightness(bank)
+    levels = mean_value(bank)
     assert levels[0] == -1
     assert levels[-1] == 1
     assert bank.abs().max() <= 1
@@ -53,7 +57,7 @@ def test_denoiser_at_both_ends(bank):
     torch.testing.assert_close(model(x, torch.full((2,), 1e6)), mean, atol=1e-5, rtol=0)
 
 
-def test_writes_both_files(tmp_path, capsys):
+def test_writes_all_three_files(tmp_path, capsys):
     small = ["--samples", "256", "--seeds", "1", "--steps", "4", "--reference-steps", "20"]
     assert main(["--out", str(tmp_path), *small]) == 0
     report = json.loads((tmp_path / "demo.json").read_text(encoding="utf-8"))
@@ -61,14 +65,19 @@ def test_writes_both_files(tmp_path, capsys):
     calls = {(row["sampler"], row["way"]): row["model_calls"] for row in report["rows"]}
     assert calls["DDIM", "host default"] == 3
     assert calls["DDIM", "ours"] == 4
-    assert (tmp_path / "demo.png").stat().st_size > 1000
+    for name in ("demo.webp", "pair.webp"):
+        with Image.open(tmp_path / name) as picture:
+            assert picture.format == "WEBP"
+            assert picture.convert("L").getextrema() == (0, 255)
     assert "DPM++ 2M" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: sampler.name)
 @pytest.mark.parametrize("steps", [10, 20, 30])
 def test_no_sampler_is_worse_than_its_default(bank, starts, sampler, steps):
-    default, ours = (measure(sampler, way, steps, bank, starts).brightness_error for way in ("host default", "ours"))
+    default, ours = (
+        measure(sampler, variant, steps, bank, starts).brightness_error for variant in ("host default", "ours")
+    )
     if not sampler.stochastic:
         assert ours < default
     else:
@@ -79,11 +88,12 @@ def test_no_sampler_is_worse_than_its_default(bank, starts, sampler, steps):
 @pytest.mark.parametrize("sampler", SPACED)
 @pytest.mark.parametrize("steps", [6, 8, 10, 12, 15, 20, 30])
 def test_the_bridge_decides_brightness_better_than_what_else_there_is(bank, starts, sampler, steps):
-    errors = {name: brightness_error(sampler, name, steps, bank, starts) for name in ("bridge", "trailing", *OTHERS)}
+    compared = (BRIDGE, TRAILING, *OTHERS)
+    errors = {each.name: brightness_error(sampler, each, steps, bank, starts) for each in compared}
     assert min(errors, key=errors.__getitem__) == "bridge", errors
 
 
 @pytest.mark.parametrize(("sampler", "share"), [("DPM++ 2M", 1 / 3), ("Euler", 0.6)])
 def test_the_bridge_with_ten_steps_is_much_better_than_trailing(bank, starts, sampler, share):
-    bridge, trailing = (brightness_error(sampler, name, 10, bank, starts) for name in ("bridge", "trailing"))
+    bridge, trailing = (brightness_error(sampler, each, 10, bank, starts) for each in (BRIDGE, TRAILING))
     assert bridge <= share * trailing

@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -21,20 +20,19 @@ for _package in ("diffusers", "transformers", "safetensors", "k_diffusion"):
 from diffusers.pipelines.stable_diffusion import convert_from_ckpt  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+from evidence.levels import NORMAL_SIGMAS, SPACINGS, ZERO_SNR_SIGMAS, Spacing  # noqa: E402
 from evidence.pair import convert, data, layout, scenes, shapes, text, train, unet  # noqa: E402
 from evidence.pair.autoencoder import SCALE_FACTOR, Autoencoder  # noqa: E402
 from evidence.pair.progress import learning_rate  # noqa: E402
 from evidence.pair.sample import (  # noqa: E402
-    NORMAL_SIGMAS,
-    ZERO_SNR_SIGMAS,
     Model,
     Options,
-    Spacing,
     levels,
     sample_latents,
     start_noise,
 )
 from lib_zsnr.checkpoint.traits import read_traits  # noqa: E402
+from lib_zsnr.core.spacing import TRAILING  # noqa: E402
 
 LDM = "repositories/stable-diffusion-stability-ai"
 STORED = (*convert.STORED, "autoencoder")
@@ -278,17 +276,17 @@ class TestSample:
             latents=start_noise(3, 2),
             output_type="latent",
         ).images
-        options = Options(zero_snr=True, spacing="trailing")
+        options = Options(zero_snr=True, spacing=TRAILING)
         found = sample_latents(model_of("fixed", weights, clip), captions, options, steps, 7.5, 0.7, 3)
         torch.testing.assert_close(found, wanted, rtol=2e-3, atol=2e-3)
 
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])
-    @pytest.mark.parametrize("spacing", [None, *get_args(Spacing)])
-    def test_the_levels_fall_and_trailing_begins_at_the_top(self, sampler: str, spacing: str | None):
+    @pytest.mark.parametrize("spacing", [None, *SPACINGS], ids=lambda spacing: getattr(spacing, "name", "the host's"))
+    def test_the_levels_fall_and_trailing_begins_at_the_top(self, sampler: str, spacing: Spacing | None):
         for zero_snr, table in ((False, NORMAL_SIGMAS), (True, ZERO_SNR_SIGMAS)):
             found = levels(Options(sampler, zero_snr, spacing), 10)
             assert (found[1:] < found[:-1]).all()
-            if spacing == "trailing":
+            if spacing is TRAILING:
                 assert found[0] == table[-1]
                 assert len(found) == 11
 

@@ -11,7 +11,7 @@ for _package in ("diffusers", "transformers", "safetensors", "k_diffusion"):
     pytest.importorskip(_package)
 
 from evidence.ablation import rows, summaries, tables  # noqa: E402
-from evidence.ablation.estimates import Number  # noqa: E402
+from evidence.ablation.estimates import Estimate  # noqa: E402
 from evidence.pair import sample  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ def stored() -> tables.Table:
     return tables.Table(ROOT / "docs/ablation/ablation.json")
 
 
-def differ(smaller: Number, larger: Number) -> bool:
+def differ(smaller: Estimate, larger: Estimate) -> bool:
     """By more than twice the error of the difference; too strict, since both are of the same seeds and captions."""
     return larger.value - smaller.value > 2 * math.hypot(larger.error, smaller.error)
 

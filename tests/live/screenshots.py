@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
+from evidence.images import save_drawing
 from tests.live import tiny_checkpoints
 from tests.live.driver import LiveDriver
 from tests.live.server import Server, find_webui
@@ -18,7 +22,7 @@ SHOWN = "v_zsnr"
 
 
 def main() -> int:
-    """Write docs/panel-light.png and docs/panel-dark.png."""
+    """Write docs/panel-light.webp and docs/panel-dark.webp."""
     found = find_webui()
     if isinstance(found, str):
         print(found, file=sys.stderr)
@@ -34,8 +38,9 @@ def main() -> int:
                 page = PanelPage(chromium, server.url, theme=theme)
                 page.press_label()
                 page.wait_for_status(SHOWN)
-                path = DOCS / f"panel-{theme}.png"
-                page.part("enabled").screenshot(path=path)
+                path = DOCS / f"panel-{theme}.webp"
+                with Image.open(io.BytesIO(page.part("enabled").screenshot())) as picture:
+                    save_drawing(picture, path)
                 print(f"written: {path}")
                 page.close()
             driver.close()

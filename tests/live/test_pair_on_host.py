@@ -38,14 +38,15 @@ def asked(row: Row) -> dict:
     """The request that samples as a row of the ablation does; the checkpoint says the rest by itself."""
     if row.spacing is None and not row.zero_snr:
         return {}
+    spacing = row.spacing.name if row.spacing else ""
     types = {"karras": "Karras", "exponential": "Exponential", "beta": "Beta"}
     zsnr = {
         "enabled": True,
-        "trailing": row.spacing == "trailing",
-        "bridge": row.spacing == "bridge",
+        "trailing": spacing == "trailing",
+        "bridge": spacing == "bridge",
         "cfg_rescale": row.phi,
     }
-    return {"zsnr": zsnr, "scheduler": types.get(row.spacing or "", "Automatic")}
+    return {"zsnr": zsnr, "scheduler": types.get(spacing, "Automatic")}
 
 
 def test_both_are_known_for_what_they_are(pair):
@@ -119,7 +120,7 @@ def test_the_numbers_are_those_of_the_stored_table(pair, row, sampler, steps, pa
     """The pictures of its smaller cells, made by the WebUI."""
     cell = tables.Table(TABLE).cells[row.name, sampler, steps, 200]
     prompt = {"black": BLACK, "white": WHITE}[part]
-    seen = {"seed": cells.SEEDS[part], "batch_size": cell.extremes, "steps": steps, "sampler_name": sampler}
+    seen = {"seed": cells.SEEDS[part], "batch_size": cell.black_and_white, "steps": steps, "sampler_name": sampler}
     found = levels(pair, row.model, prompt, **seen, **asked(row)).mean()
     assert found == pytest.approx(cell.numbers[part].value, abs=0.01)
 

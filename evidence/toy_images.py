@@ -1,4 +1,4 @@
-"""The little world that the demonstration's model knows: a few hundred small pictures, drawn by code."""
+"""The pictures that the demonstration's exact model knows: a few hundred small ones, drawn by code."""
 
 from __future__ import annotations
 
@@ -33,11 +33,6 @@ def draw_bank(count: int = COUNT, size: int = SIZE) -> Tensor:
         room = min((1 - level) / pattern.max().item(), (1 + level) / -pattern.min().item())
         pictures.append(level + min(_CONTRAST, room) * pattern)
     return torch.stack(pictures).clamp(-1.0, 1.0)
-
-
-def brightness(pictures: Tensor) -> Tensor:
-    """The mean of each picture, `[B]`."""
-    return pictures.flatten(1).mean(dim=1)
 
 
 def _shape(kind: int, size: int, generator: torch.Generator) -> Tensor:

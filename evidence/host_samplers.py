@@ -34,13 +34,6 @@ def plms(model: Model, x: Tensor, sigmas: Tensor, **options: Any) -> Tensor:
     return x
 
 
-def restart_counts(steps: int) -> tuple[int, int]:
-    """How many of the steps the WebUI's Restart spends in one restart, and how often it restarts."""
-    if steps < 20:
-        return 0, 0
-    return (9, 1) if steps < 36 else (steps // 4, 2)
-
-
 def restart(
     model: Model, x: Tensor, sigmas: Tensor, again: int = 0, times: int = 0, at: float = 0.0, **options: Any
 ) -> Tensor:
