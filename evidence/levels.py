@@ -19,7 +19,7 @@ from lib_zsnr.core.schedule import (
     sigma_of_timestep,
     sigmas_from_alphas_cumprod,
 )
-from lib_zsnr.core.spacing import TRAILING, Bridge, TimestepSpacing
+from lib_zsnr.core.spacing import Bridge, TimestepSpacing
 
 _ALPHAS_CUMPROD = scaled_linear_alphas_cumprod()
 NORMAL_SIGMAS = sigmas_from_alphas_cumprod(_ALPHAS_CUMPROD).float()
@@ -73,7 +73,6 @@ KARRAS, EXPONENTIAL = (
     ),
 )
 BRIDGE = Bridge()
-SPACINGS: tuple[Spacing, ...] = (LEADING, LINSPACE, KARRAS, EXPONENTIAL, BETA, TRAILING, BRIDGE)
 
 
 def noise_levels(table: Tensor, spacing: Spacing, steps: int, whole_timesteps: bool = False) -> Tensor:

@@ -20,7 +20,17 @@ for _package in ("diffusers", "transformers", "safetensors", "k_diffusion"):
 from diffusers.pipelines.stable_diffusion import convert_from_ckpt  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
-from evidence.levels import NORMAL_SIGMAS, SPACINGS, ZERO_SNR_SIGMAS, Spacing  # noqa: E402
+from evidence.levels import (  # noqa: E402
+    BETA,
+    BRIDGE,
+    EXPONENTIAL,
+    KARRAS,
+    LEADING,
+    LINSPACE,
+    NORMAL_SIGMAS,
+    ZERO_SNR_SIGMAS,
+    Spacing,
+)
 from evidence.pair import convert, data, layout, scenes, shapes, text, train, unet  # noqa: E402
 from evidence.pair.autoencoder import SCALE_FACTOR, Autoencoder  # noqa: E402
 from evidence.pair.progress import learning_rate  # noqa: E402
@@ -36,6 +46,7 @@ from lib_zsnr.core.spacing import TRAILING  # noqa: E402
 
 LDM = "repositories/stable-diffusion-stability-ai"
 STORED = (*convert.STORED, "autoencoder")
+SPACINGS = (LEADING, LINSPACE, KARRAS, EXPONENTIAL, BETA, TRAILING, BRIDGE)
 MEGABYTE = 1_000_000
 
 

@@ -98,6 +98,8 @@ def state_dict_of(config: dict[str, Any], kind: str) -> tuple[dict[str, torch.Te
 
 def filled(name: str, tensor: torch.Tensor, seed: str) -> torch.Tensor:
     """Noise that keeps the size of what runs through the layer; no layer is left at zero."""
+    # evidence/pair/text.py has nearly the same rule. It stands twice because this file runs in the WebUI's interpreter,
+    # which sees this folder alone, and because neither may change: its checkpoints, and the pair's, hang on each bit.
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     noise = np.random.default_rng(list(digest)).standard_normal(tuple(tensor.shape), dtype=np.float32)
     if name.endswith("bias"):
