@@ -26,6 +26,7 @@ test: $(READY)
 
 lint: $(READY)
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/oxlint --deny-warnings javascript tests/webui
 
