@@ -1,4 +1,4 @@
-"""What a request asks for: one frozen object, in which every field of the panel is one row."""
+"""What a request asks for: one frozen object in which each field of the panel is one row."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from lib_zsnr.sentences import quoted
 TITLE = "Zero Terminal SNR"
 
 RescaleSpace = Literal["v", "raw", "x0"]
-"""Where CFG rescale measures: v whatever the model predicts, the model's own output, or the predicted picture."""
+"""The space in which CFG rescale compares standard deviations: v whatever the model predicts, the model's own output,
+or the predicted image."""
 
 ScheduleTypePolicy = Literal["plan", "trailing", "keep"]
-"""What becomes of a schedule type that the person picked while trailing is on: the plan decides for each sampler,
-trailing always takes its place, or it is kept."""
+"""What to do with a schedule type that was picked while trailing spacing is on: replace it by the spacing that suits
+the sampler, always replace it by trailing, or keep it."""
 
 
 class SettingsError(ValueError):
@@ -25,12 +26,12 @@ class SettingsError(ValueError):
 
 def refusal(what: str) -> SettingsError:
     """The error for a value that cannot be used. what: which one and what is allowed, without a full stop."""
-    return SettingsError(f"{TITLE}: {what}. No picture was made.")
+    return SettingsError(f"{TITLE}: {what}. No image was made.")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One setting: its name over the API, how people and infotext read it, what is allowed, and where it appears.
+    """One setting: its names in the API, the panel and infotext, what is allowed, and where it appears.
 
     followed: following the checkpoint decides it, since it is what the model was trained for; the others are the
     person's choice. spacing: it asks for the spacing of its name, which the plan may have to leave out.
@@ -86,7 +87,7 @@ class Settings:
     # fmt: off
     enabled: bool = _row(
         False, TITLE, "ZSNR enabled",
-        "Lets a model that was trained for it make really dark and really bright pictures.",
+        "Real blacks and whites from models trained to zero terminal SNR.",
         in_preset=False, in_grid=False,
     )
     follow_checkpoint: bool = _row(
@@ -101,7 +102,7 @@ class Settings:
     )
     trailing: bool = _row(
         True, "Trailing spacing", "ZSNR trailing",
-        "Starts at the last timestep, where the picture's brightness is decided. Replaces the schedule type.",
+        "Starts sampling at the last timestep, which sets the image's overall brightness. Replaces the schedule type.",
         spacing=True,
     )
     v_prediction: bool = _row(
@@ -111,12 +112,13 @@ class Settings:
     )
     cfg_rescale: float = _row(
         0.7, "CFG rescale", "ZSNR CFG rescale",
-        "Takes back the overexposure that a high CFG scale brings: 0 does nothing, 0.7 is the paper's choice.",
+        "Reduces overexposure from a high CFG scale. 0 is off; 0.7 is the paper's value.",
         allowed="a number from 0 to 1",
     )
     bridge: bool = _row(
         False, "Bridge spacing", "ZSNR bridge",
-        "With few steps: decides brightness better than trailing. For the zero-terminal-SNR schedule.",
+        "For few steps on the zero-terminal-SNR schedule: overall brightness comes closer to a many-step image than "
+        "with trailing spacing.",
         spacing=True,
     )
     # fmt: on
@@ -128,7 +130,7 @@ class Settings:
     rescale_only: bool = False
 
     def follows(self, name: str) -> bool:
-        """Whether the file of the checkpoint decides the field."""
+        """Whether the checkpoint file decides the field."""
         return self.follow_checkpoint and name not in self.explicit | self.preset
 
     def with_explicit(self, values: Mapping[str, Any]) -> Settings:

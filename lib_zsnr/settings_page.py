@@ -1,4 +1,4 @@
-"""The rows of the settings page: their keys, their words, and what a choice means."""
+"""The rows of the settings page: their keys, their texts, and what each choice means."""
 
 from __future__ import annotations
 
@@ -59,23 +59,23 @@ def _choice(key: str, infotext: str, label: str, info: str, choices: Mapping[str
 RESCALE_SPACE = _choice(
     "rescale_space",
     "ZSNR rescale space",
-    "Where CFG rescale measures",
-    "v is right for models trained as the paper says; the others give the pictures of other programs",
+    "CFG rescale: prediction space",
+    "v is the paper's; the others reproduce images of other programs",
     {"v, as the paper": "v", "the model's own output": "raw", "the predicted picture (x0)": "x0"},
 )
 SCHEDULE_TYPE = _choice(
     "schedule_type",
     "ZSNR schedule type",
     "Trailing spacing and the schedule type",
-    "what happens to a schedule type that you picked while trailing spacing is ticked",
-    {"let the plan choose for each sampler": "plan", "always trailing": "trailing", "keep the one picked": "keep"},
+    "what to do with a schedule type that you picked while trailing spacing is ticked",
+    {"automatic, per sampler": "plan", "always trailing": "trailing", "keep the one picked": "keep"},
 )
 SHOW_PREVIEW = SettingsPageRow(PREFIX + "show_preview", "Show the preview of the schedule in the panel", True)
 PASTE_SWITCHES_OFF = SettingsPageRow(
     PREFIX + "paste_switches_off",
-    "Pasted parameters without ours switch the panel off",
+    "Turn the panel off when pasted parameters contain no settings for it",
     True,
-    "so that a picture made without this extension comes back as it was",
+    "so that an image made without this extension is reproduced as it was",
 )
 DEFAULTS = tuple(
     SettingsPageRow(

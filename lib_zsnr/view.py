@@ -12,7 +12,7 @@ class View:
     """checkpoint: a sentence about the loaded one. key: what its preset is kept under; "" where none is loaded.
 
     locked: fields that are not editable now, with their values. filled: values that a preset brings.
-    notes: where the plan departs from the request. problem: why no picture would be made.
+    notes: where the plan departs from the request. problem: why no image would be made.
     levels: the preview's, None for none.
     """
 

@@ -59,17 +59,17 @@ class Traits:
         values = {"source": self.prediction_evidence, "answer": self.prediction, "found": prediction}
         if self._metadata_outweighs(prediction):
             text = (
-                "Prediction: {source} ({answer}) contradicts what the WebUI found when it tried the model out ({found}"
-                "), and is used: that test misses v models that were trained to zero terminal SNR. If the pictures are "
+                "Prediction: {source} ({answer}) contradicts what the WebUI found by running the model ({found}"
+                "), and is used: that test misses v models that were trained to zero terminal SNR. If the images are "
                 'noise, untick "Follow the checkpoint" and choose yourself.'
             )
             return replace(self, conflicts=(*self.conflicts, sentence(text, **values)))
         text = (
-            "Prediction: {source} ({answer}) contradicts what the WebUI found when it tried the model out ({found}), "
-            "which is used: programs that merge models write that line without looking. If it is right after all, "
+            "Prediction: {source} ({answer}) contradicts what the WebUI found by running the model ({found}), "
+            "which is used: programs that merge models write that line without checking. If it is right after all, "
             'untick "Follow the checkpoint" and choose yourself.'
         )
-        evidence = sentence("the WebUI has tried it out")
+        evidence = sentence("found by the WebUI when it ran the model")
         conflicts = (*self.conflicts, sentence(text, **values))
         return replace(self, prediction=prediction, prediction_evidence=evidence, conflicts=conflicts)
 

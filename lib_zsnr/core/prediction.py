@@ -35,7 +35,7 @@ def _mix(first: Tensor, x: Tensor, second: Tensor, y: Tensor, divisor: Tensor | 
 
 
 def add_noise(x0: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
-    """x_t of a clean picture and its noise."""
+    """x_t of a clean image and its noise."""
     signal, noise = _roots(alphas_cumprod, x0)
     return _mix(signal, x0, noise, epsilon)
 
@@ -47,6 +47,6 @@ def epsilon_from_v(x_t: Tensor, v: Tensor, alphas_cumprod: Level) -> Tensor:
 
 
 def x0_from_epsilon(x_t: Tensor, epsilon: Tensor, alphas_cumprod: Level) -> Tensor:
-    """The clean picture that an epsilon prediction implies; divides by sqrt(alphas_cumprod)."""
+    """The clean image that an epsilon prediction implies; divides by sqrt(alphas_cumprod)."""
     signal, noise = _roots(alphas_cumprod, x_t)
     return _mix(torch.ones_like(noise), x_t, -noise, epsilon, signal)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 # The last alphas_cumprod of a rescaled schedule. Exactly 0 would be an infinite sigma, which k-diffusion
 # cannot hold. The WebUI, Forge and ComfyUI all use this value (sigma 4518.76), so the same seed gives the
-# same picture everywhere.
+# same image everywhere.
 ZERO_TERMINAL_FLOOR = 4.8973451890853435e-08
 
 # Below this last value a schedule counts as zero terminal SNR. Stable Diffusion's own ends at 4.66e-3 and a

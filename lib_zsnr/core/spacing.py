@@ -125,9 +125,9 @@ TRAILING = Trailing()
 class Bridge:
     """The terminal level, then a landing and down from there as a ramp of Karras et al. 2022 (equation 5).
 
-    With few steps trailing jumps from sigma 4519 to 18 at once, and brightness is decided there. From 3 steps on the
-    last level before 0 is trailing's: going down to the table's lowest, as Karras does, spends steps where nothing is
-    left to decide.
+    With few steps trailing jumps from sigma 4519 to 18 at once, and overall brightness is set in between. From 3 steps
+    on the last level before 0 is trailing's: going down to the table's lowest, as Karras does, spends steps where
+    hardly anything changes any more.
 
     landing_sigma_per_step: where it lands, for each step; None for the usual 5, or 4 with 6 steps and fewer.
     """

@@ -1,4 +1,4 @@
-"""What a model is sampled as: by its file, or as the person saved or ticked it; and what there is to say about it."""
+"""What a model is sampled as: what its file says, or what was saved or ticked; with the notes on that choice."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from lib_zsnr.settings import FOLLOWED, TITLE, Settings, SettingsError
 
 
 def choose_prediction(settings: Settings, model: Model, sampler: Sampler) -> Choice[Prediction]:
-    """What the model is sampled as. Raises SettingsError where every picture would be wrong."""
+    """What the model is sampled as. Raises SettingsError where every image would be wrong."""
     traits = model.traits
     if traits.prediction == "edm":
         raise SettingsError(
             sentence(
                 "{title}: {name} is an EDM model ({evidence}), which is not plain v-prediction and cannot be sampled "
-                "here. No picture was made. Switch the extension off or load another checkpoint.",
+                "here. No image was made. Switch the extension off or load another checkpoint.",
                 title=TITLE,
                 name=model.name,
                 evidence=traits.prediction_evidence,
@@ -31,7 +31,7 @@ def choose_prediction(settings: Settings, model: Model, sampler: Sampler) -> Cho
         raise SettingsError(
             sentence(
                 "{title}: the sampler is LCM, which samples epsilon models only, and the model predicts v. "
-                "No picture was made. Choose another sampler.",
+                "No image was made. Choose another sampler.",
                 title=TITLE,
             )
         )
@@ -41,11 +41,11 @@ def choose_prediction(settings: Settings, model: Model, sampler: Sampler) -> Cho
 def _notes_on_prediction(settings: Settings, traits: Traits, known: Prediction, chosen: Prediction) -> Iterator[str]:
     """known: what the model predicts by all that is known. chosen: what it is sampled as."""
     if chosen == "epsilon" and settings.v_prediction:
-        why = traits.prediction_evidence or sentence("the file does not say, the WebUI treats it so")
+        why = traits.prediction_evidence or sentence("the file does not say, and the WebUI treats it so")
         text = "v-prediction was ticked, but the checkpoint is followed and counts as epsilon ({why})."
         yield sentence(text, why=why)
     if chosen != known and traits.prediction != "unknown":
-        text = "Sampled as {chosen} as asked, but the file says {known} ({evidence})."
+        text = "Sampled as {chosen}, as requested, but the file says {known} ({evidence})."
         yield sentence(text, chosen=chosen, known=known, evidence=traits.prediction_evidence)
 
 
@@ -60,32 +60,37 @@ def choose_zero_terminal_snr(settings: Settings, model: Model, prediction: Predi
 
 
 def _notes_on_followed(settings: Settings, traits: Traits, prediction: Prediction, zero: bool) -> Iterator[str]:
-    """Where the schedule that the file decided on is not the one that it names, or not the one that was ticked."""
+    """Notes if the schedule is not the one that the file states, or not the one that was ticked."""
     if traits.zero_terminal_snr and prediction == "epsilon":
-        # Measured (docs/evidence.md): such a model's pictures are as good by the normal schedule as by its own from
+        # Measured (docs/evidence.md): such a model's images are as good by the normal schedule as by its own from
         # the same highest sigma, and broken by its own from the terminal level.
         text = (
             "The file says zero terminal SNR ({evidence}), but the model predicts epsilon: from pure noise its error "
-            "would count 4519-fold and most likely break the picture, even in a model trained so. The normal schedule "
-            'was used. If it predicts v after all, untick "Follow the checkpoint" and choose yourself.'
+            "would be multiplied by 4519 and most likely break the image, even if it was trained so. The normal "
+            'schedule was used. If it predicts v after all, untick "Follow the checkpoint" and choose yourself.'
         )
         yield sentence(text, evidence=traits.zero_terminal_snr_evidence)
     if settings.zero_terminal_snr and not zero:
-        no = traits.zero_terminal_snr is False
-        said = sentence("says no") if no else sentence("does not say that it was trained so")
         text = (
-            "The zero-terminal-SNR schedule was ticked, but the checkpoint is followed and {said}; the normal "
-            'schedule was used. Untick "Follow the checkpoint" to decide yourself.'
+            "The zero-terminal-SNR schedule was ticked, but the checkpoint is followed and its file does not say that "
+            'it was trained to zero terminal SNR, so the normal schedule was used. Untick "Follow the checkpoint" to '
+            "choose yourself."
         )
-        yield sentence(text, said=said)
+        if traits.zero_terminal_snr is False:
+            text = (
+                "The zero-terminal-SNR schedule was ticked, but the checkpoint is followed and its file says that it "
+                'was not trained to zero terminal SNR, so the normal schedule was used. Untick "Follow the '
+                'checkpoint" to choose yourself.'
+            )
+        yield sentence(text)
 
 
 def _notes_on_own_choice(chosen: bool, traits: Traits, prediction: Prediction) -> Iterator[str]:
-    """What speaks against the person's own choice of the schedule."""
+    """What speaks against a schedule that was chosen by hand."""
     if chosen and prediction == "epsilon":
         text = (
-            "From pure noise an epsilon model's error counts 4519-fold, even in a model trained so: expect a broken "
-            "picture. Switch the zero-terminal-SNR schedule off, or use a v-prediction model."
+            "From pure noise the error of an epsilon model is multiplied by 4519, even if it was trained so: expect a "
+            "broken image. Switch the zero-terminal-SNR schedule off, or use a v-prediction model."
         )
         yield sentence(text)
     elif traits.zero_terminal_snr is not None and traits.zero_terminal_snr != chosen:

@@ -56,7 +56,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
     """The plan for one sampler call.
 
     host_option: whether the WebUI's own option "Noise schedule for sampling: Zero Terminal SNR" is on.
-    Raises SettingsError where every picture would be wrong.
+    Raises SettingsError where every image would be wrong.
     """
     if not settings.enabled:
         return Plan(active=False)
@@ -115,12 +115,12 @@ def _notes_on_file(settings: Settings, model: Model) -> tuple[str, ...]:
 
 def _cfg_rescale(settings: Settings, model: Model, sampler: Sampler) -> Choice[float]:
     if model.is_edit and settings.cfg_rescale > 0:
-        text = "CFG rescale was left out: InstructPix2Pix has two guidance scales, the paper's has one."
+        text = "CFG rescale was not used: InstructPix2Pix has two guidance scales, and the paper's formula is for one."
         return Choice(0.0, (sentence(text),))
     if sampler.rescaled_by and settings.cfg_rescale > 0:
         text = (
-            "CFG rescale was left to the extension {name}, which does it for this picture already. To have it "
-            "done here, set it to 0 there or switch that extension off."
+            "CFG rescale was left to the extension {name}, which already does it for this image. To have it done "
+            "here, set it to 0 there or switch that extension off."
         )
         return Choice(0.0, (sentence(text, name=sampler.rescaled_by),))
     return Choice(settings.cfg_rescale)
@@ -132,5 +132,8 @@ def _rescale_space(settings: Settings, prediction: Prediction) -> Space:
 
 def flow_refusal(model: Model) -> str:
     """Why nothing is done for a flow model."""
-    text = "{name} is a flow model (Stable Diffusion 3): it has no such schedule. Zero Terminal SNR did nothing."
+    text = (
+        "{name} is a flow model (Stable Diffusion 3), which has no noise schedule of this kind. Zero Terminal SNR did "
+        "nothing."
+    )
     return sentence(text, name=model.name)

@@ -1,8 +1,8 @@
-"""What is known of each sampler: one row for each sampling function, and the row for those that nobody knows.
+"""What is known of each sampler: one row for each sampling function, and one for functions that are not known.
 
-What a sampler is, is asked of the function that runs, never of its name: other extensions give the same function
-another name, and other functions names of their own. `python -m tests.matrix` measures what stands here, under the
-guidance that people use.
+A sampler is identified by the function that runs, never by its name: other extensions run the same function under
+another name, and other functions under names of their own. `python -m tests.matrix` measures these rows, at usual CFG
+scales.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class SamplerTraits:
     WebUI, and bridge spacing takes its place.
     landing_sigma_per_step: where bridge spacing goes on after the terminal level; None for the usual place.
     cfg_scale_divisor: what it divides the CFG scale by.
-    enough_steps: from this many steps on it paints black and white as a converged picture does, at CFG scales of 5 to
+    enough_steps: from this many steps on it paints black and white as a converged image does, at CFG scales of 5 to
     10 with and without rescale; below, the person is told. None: no number of steps was enough every time.
     known: False for a function that nobody has measured.
     """
@@ -55,7 +55,7 @@ class SamplerTraits:
         return TERMINAL if settled else self.first_order_above
 
 
-# The safe treatment: a first-order step out of the terminal level takes nothing from a sampler that does not need it.
+# The safe treatment: a first-order step out of the terminal level does not hurt a sampler that does not need it.
 UNKNOWN = SamplerTraits(first_order_above=TERMINAL, known=False)
 UNKNOWN_WITH_OWN_LEVELS = SamplerTraits(own_levels=True, known=False)
 
@@ -69,8 +69,8 @@ _ROWS = {
     "sample_lms": SamplerTraits(enough_steps=10),
     "sample_heun": SamplerTraits(TERMINAL, enough_steps=8),
     "sample_dpm_2": SamplerTraits(TERMINAL, enough_steps=8),
-    # With many steps trailing has some between the terminal level and those that decide brightness; there its second
-    # order turned every fourth black picture white (30 steps, CFG 5 and 7.5, no rescale).
+    # With many steps trailing has levels between the terminal one and those that set the overall brightness. Its second
+    # order there turned every fourth black image white (30 steps, CFG 5 and 7.5, no rescale).
     "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, enough_steps=15),
     "sample_dpmpp_2m": SamplerTraits(),
     "sample_dpmpp_2s_ancestral": SamplerTraits(trailing_from_steps=8),
@@ -80,7 +80,7 @@ _ROWS = {
     "sample_dpmpp_2m_sde": SamplerTraits(trailing_from_steps=12, landing_sigma_per_step=2.2, enough_steps=15),
     # The bridge does not suit it under guidance: with 8 steps at CFG 7.5 its white is .71 by it, .91 by trailing.
     "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, enough_steps=20),
-    # It divides the range evenly, so a high landing leaves it too few steps for the levels that decide brightness: with
+    # It divides the range evenly, so a high landing leaves it too few steps at the levels that set brightness: with
     # 20 steps at CFG 7.5 its white is .88 by this, .82 by the usual 5. A lower one is worse than the WebUI's default on
     # the exact model (10 steps: .169 by 1.25, .136 by default, .086 by this).
     "sample_dpm_fast": SamplerTraits(TERMINAL, own_levels=True, landing_sigma_per_step=2.0, enough_steps=40),
@@ -88,11 +88,11 @@ _ROWS = {
     "restart_sampler": SamplerTraits(TERMINAL, restarts=True, enough_steps=8),
     "ddim": SamplerTraits(),
     # Its guidance adds up over the steps: few have too little of it, and many too much. With 50 at CFG 5 and 7.5
-    # without rescale one white picture in four is black.
+    # without rescale one white image in four is black.
     "ddim_cfgpp": SamplerTraits(cfg_scale_divisor=12.5, enough_steps=None),
     # Its extrapolation overshoots under guidance as long as the steps are large: with 10 steps at CFG 7.5 its white is
     # .84 by a first-order start alone, .99 by this. From 25 steps on it needs that no more, and is nearer to the
-    # converged picture without.
+    # converged image without.
     "plms": SamplerTraits(first_order_above=2.0, first_order_below_steps=25, enough_steps=8),
     "unipc": SamplerTraits(TERMINAL, enough_steps=10),
     "sample_lcm": SamplerTraits(),

@@ -1,4 +1,4 @@
-"""Which noise levels a sampler visits: trailing where that is good, something else where it is not, and why."""
+"""Which spacing a sampler call uses: trailing if that suits the sampler, else another one, and why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def choose_spacing(settings: Settings, sampler: Sampler, zero: bool) -> Choice[S
     if picked and settings.schedule_type_policy == "keep":
         return Choice(None)
     if sampler.traits.own_levels:
-        text = "Trailing spacing was left out: {name} chooses its own noise levels."
+        text = "Trailing spacing was not used: {name} chooses its own noise levels."
         return Choice(None, (sentence(text, name=sampler.name),))
     bridge = Bridge(sampler.traits.landing_sigma_per_step)
     against = _against_the_bridge(sampler, zero) if settings.bridge else ""
@@ -35,47 +35,47 @@ def choose_spacing(settings: Settings, sampler: Sampler, zero: bool) -> Choice[S
     needed = _steps_needed_by_trailing(sampler, zero)
     if not bridged and sampler.steps < needed and settings.schedule_type_policy != "trailing":
         text = (
-            "Trailing spacing was left out: {name} decides brightness worse by it than the WebUI does by itself, "
-            "unless it makes at least as many steps as {needed}. Bridge spacing was used instead."
+            "Bridge spacing was used instead of trailing: with fewer than {needed} steps, {name} is less accurate in "
+            "brightness with trailing than with the WebUI's default."
         )
         return Choice(bridge, (*notes, sentence(text, name=sampler.name, needed=needed)))
     return Choice(bridge if bridged else TRAILING, tuple(notes))
 
 
 def _against_the_bridge(sampler: Sampler, zero: bool) -> str:
-    """Why bridge spacing cannot be used; "" where it can."""
+    """Why bridge spacing cannot be used; "" if it can."""
     if not zero:
-        text = "Bridge spacing was left out: it is for the zero-terminal-SNR schedule, and the normal one is used."
+        text = "Bridge spacing was not used: it needs the zero-terminal-SNR schedule, and the normal one is used."
         return sentence(text)
     if sampler.family == "timesteps":
-        return sentence("Bridge spacing was left out: {name} visits whole timesteps only.", name=sampler.name)
+        return sentence("Bridge spacing was not used: {name} can only sample at integer timesteps.", name=sampler.name)
     if sampler.starts_below_terminal:
-        # It would also change what the strength means: half of its levels are far above half of trailing's.
-        text = "Bridge spacing was left out: at this denoising strength the picture does not begin as pure noise."
+        # It would also change what the strength means: the level halfway through its list is far above trailing's.
+        text = "Bridge spacing was not used: at this denoising strength sampling does not start from pure noise."
         return sentence(text)
     return ""
 
 
 def _steps_needed_by_trailing(sampler: Sampler, zero: bool) -> int:
-    """What starts below the terminal level does not decide the overall brightness any more."""
+    """From how many steps on trailing suits the sampler; 0 if sampling starts with the overall brightness given."""
     return 0 if sampler.starts_below_terminal or not zero else sampler.traits.trailing_from_steps
 
 
 def notes_on_solver(sampler: Sampler, zero: bool) -> tuple[str, ...]:
-    """What of the way out of the terminal level a person should know before the image is made."""
+    """What a person should know, before the image is made, about how the sampler leaves the terminal level."""
     if not zero or sampler.starts_below_terminal:
         return ()
     traits = sampler.traits
     if not traits.known and traits.own_levels:
         text = (
-            "{name} is a sampler that this extension does not know, and it chooses its own noise levels: whether it "
-            "reaches black and white here was not tried. DDIM, Euler and DPM++ 2M do."
+            "This extension does not know the sampler {name}, which chooses its own noise levels: whether it reaches "
+            "full black and white has not been tested. Euler, DDIM and DPM++ 2M do."
         )
         return (sentence(text, name=sampler.name),)
     if not traits.known:
         text = (
-            "{name} is a sampler that this extension does not know: its first step, out of pure noise, is a plain "
-            "Euler step, since other samplers' corrections do harm there."
+            "This extension does not know the sampler {name}: its first step, out of pure noise, is made a plain "
+            "Euler step, since the corrections of other samplers do harm there."
         )
         return (sentence(text, name=sampler.name),)
     if traits.enough_steps is None:
@@ -84,7 +84,7 @@ def notes_on_solver(sampler: Sampler, zero: bool) -> tuple[str, ...]:
     if sampler.steps < traits.enough_steps:
         text = (
             "{name} needs about {needed} steps to reach full black and white; with fewer, large dark or bright areas "
-            "can come out greyer. Take more steps, or Euler, DDIM or DPM++ 2M."
+            "can come out greyer. Use more steps, or Euler, DDIM or DPM++ 2M."
         )
         return (sentence(text, name=sampler.name, needed=traits.enough_steps),)
     return ()

@@ -1,4 +1,4 @@
-"""What a person saved for a checkpoint: one JSON file that is never lost, however damaged it is found."""
+"""What a person saved for a checkpoint: one JSON file. A damaged one is renamed and kept."""
 
 from __future__ import annotations
 

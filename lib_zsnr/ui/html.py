@@ -1,6 +1,6 @@
-"""What the panel says, as HTML: every fixed text in an element of its own, so that the host can translate it.
+"""What the panel says, as HTML: each fixed text is an element of its own, so that the host can translate it.
 
-It says all in words; `javascript/zero_terminal_snr.js` only adds the picture of the numbers that stand in the figure.
+All information is text; `javascript/zero_terminal_snr.js` only draws the figure's numbers.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, FOLLOWED, TITLE, Field
 from lib_zsnr.ui import html
 from lib_zsnr.view import PanelHost
 
-# CFG rescale is felt in steps of about this size.
+# Smaller changes are not visible.
 SLIDER_STEP = 0.05
 SWITCH = "enabled"
 ROWS = (
@@ -21,7 +21,7 @@ ROWS = (
     ("trailing", "bridge"),
     ("cfg_rescale",),
 )
-"""The controls as they stand in the accordion; to the request they go in the order of the field table."""
+"""The layout of the controls in the accordion; a request has them in the order of the field table."""
 SAVE_LABEL, FORGET_LABEL = "Save for this checkpoint", "Forget"
 SAVE_TOOLTIP = "Keeps these switches for the loaded checkpoint and brings them back whenever it is followed."
 FORGET_TOOLTIP = "Removes what was saved for the loaded checkpoint."
@@ -74,7 +74,7 @@ def build(accordion: Callable[..., Any], element_id: Callable[[str], str], host:
 def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
     """Have the panel follow its own controls and the page's: sampling, scheduler, steps, denoising_strength.
 
-    Without a queue, so that it answers while a picture is being made.
+    Without a queue, so that it answers while an image is being made.
     """
     names = list(page)
     count = len(panel.controls)

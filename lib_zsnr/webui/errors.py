@@ -33,6 +33,6 @@ def fault(error: Exception) -> str:
         said = type(error).__name__
     said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]} ..."
     return (
-        f"{TITLE}: something failed that should not ({said}). No picture was made, since it would have been made "
+        f"{TITLE}: something failed that should not ({said}). No image was made, since it would have been made "
         "without the extension. The WebUI's log has the details; switch the extension off to go on without it."
     )

@@ -1,4 +1,4 @@
-"""The plan in the infotext: what was really done, under names that bring the same picture back."""
+"""The plan in the infotext: what was really done, under names that bring the same image back."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def describe_pass(effective: Settings, plan: Plan, guided: bool = True, policy_d
         done["cfg_rescale"] = 0.0
     keys: dict[str, str] = {RESCALE_SPACE.infotext: effective.rescale_space} if done["cfg_rescale"] else {}
     if effective.rescale_only:
-        # What brings the same picture back is the tag in the prompt.
+        # What brings the same image back is the tag in the prompt.
         return {RESCALE_ONLY: _RESCALE.as_text(done["cfg_rescale"]), **keys, **last}
     fields = {field.infotext: _as_text(field, getattr(effective, field.name), done) for field in FIELDS}
     if policy_decides:

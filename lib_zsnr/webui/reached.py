@@ -37,10 +37,10 @@ def take_back(p: Any) -> None:
     infotext.clear_keys(p)
     if shared.state.interrupted:
         return
-    told = sentence(
-        "Zero Terminal SNR did nothing: another extension has replaced the WebUI's sampling for this picture. "
+    note = sentence(
+        "Zero Terminal SNR did nothing: another extension has replaced the WebUI's sampling for this image. "
         "Use one of the two."
     )
-    p.extra_generation_params[infotext.NOTE] = told
-    p.comment(told)
-    log.warning("[Zero Terminal SNR] %s", told)
+    p.extra_generation_params[infotext.NOTE] = note
+    p.comment(note)
+    log.warning("[Zero Terminal SNR] %s", note)

@@ -1,8 +1,8 @@
 """One request, hook by hook: settings parsed, plan made, attached, and told to the person.
 
-The host swallows what a hook raises and makes the picture all the same, so it would be made without the extension that
+The host swallows what a hook raises and makes the image all the same, so it would be made without the extension that
 was asked for. Therefore both hooks catch everything, and the sampler call, whose exceptions the host lets through, is
-made to refuse with the reason. Where the extension was not asked for, nothing of ours stops the picture.
+made to refuse with the reason. Where the extension was not asked for, nothing of ours stops the image.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _sampler(p: Any, sampler: Any) -> Sampler:
 
 
 def _report_warnings(p: Any, plan: planning.Plan) -> None:
-    """Say each thing once for the request: under the picture and in the log."""
+    """Say each thing once for the request: under the image and in the log."""
     new = [warning for warning in plan.warnings if warning not in p.comments]
     for warning in new:
         p.comment(warning)

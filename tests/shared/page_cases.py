@@ -52,7 +52,7 @@ def test_following_locks_what_the_checkpoint_decides(panel, checkpoints):
 def test_a_choice_that_breaks_the_picture_is_named_with_the_remedy(panel):
     panel.tick("follow_checkpoint", False)
     panel.tick("zero_terminal_snr")
-    assert "expect a broken picture. Switch the zero-terminal-SNR schedule off, or use a v-prediction" in panel.status
+    assert "expect a broken image. Switch the zero-terminal-SNR schedule off, or use a v-prediction" in panel.status
     panel.tick("zero_terminal_snr", False)
     assert "broken" not in panel.status
 
@@ -65,7 +65,7 @@ def test_the_preview_follows_steps_sampler_schedule_type_and_boxes(panel, checkp
     assert panel.dots == (20, 20)
     assert ours.endswith("have: 3/20")
     assert ours.startswith("This extension: starts at pure noise. Steps at noise levels that the normal schedule does")
-    assert host == "The WebUI by itself: starts with 0.47 % of the picture left"
+    assert host == "The WebUI by itself: starts with 0.47 % of the image left"
     panel.set_steps(31)
     assert panel.dots == (31, 31)
     panel.set_steps(20)

@@ -103,11 +103,11 @@ def test_a_marked_epsilon_model_is_followed_on_the_normal_schedule_and_told_why(
     (why,) = plan(Settings(enabled=True), marked).warnings
     assert "marker tensor ztsnr" in why
     assert "even in a model trained so. The normal schedule was used." in why
-    assert "most likely break the picture" in why  # a very exact one need not: docs/evidence.md
+    assert "most likely break the image" in why  # a very exact one need not: docs/evidence.md
     assert 'untick "Follow the checkpoint" and choose yourself' in why
     (forced,) = plan(Settings(enabled=True, follow_checkpoint=False, zero_terminal_snr=True), marked).warnings
     assert "From pure noise" in forced
-    assert "even in a model trained so: expect a broken picture" in forced
+    assert "even if it was trained so: expect a broken image" in forced
 
 
 def test_every_choice_is_used_as_asked_or_named_in_a_warning():

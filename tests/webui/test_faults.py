@@ -64,7 +64,7 @@ def test_a_fault_means_no_picture(driver, monkeypatch, place, zsnr):
         failed = ask(**request)
     assert (failed.status, failed.images) == (500, [])
     assert "UnexpectedError: broken by the test" in failed.error
-    assert place in INSIDE_THE_CALL or "No picture was made" in failed.error
+    assert place in INSIDE_THE_CALL or "No image was made" in failed.error
     # And nothing of it is left.
     assert made(ask(**request)).images[0].tobytes() == before.images[0].tobytes()
 
@@ -109,7 +109,7 @@ def test_a_fault_over_the_refiner_is_told(driver, monkeypatch):
     failed = driver.txt2img(**request)
     assert (failed.status, failed.images) == (500, [])
     assert "broken by the test" in failed.error
-    assert "No picture was made" in failed.error
+    assert "No image was made" in failed.error
 
 
 def test_the_second_pass_is_guarded_as_well(driver, monkeypatch):

@@ -86,7 +86,7 @@ def test_a_checkpoint_that_only_was_borrowed_is_not_taken_for_the_chosen_one(hos
     load("v_zsnr")
     shared.opts.set("sd_model_checkpoint", "epsilon.safetensors")
     view = host.view(values(), REQUEST, "seen")
-    assert view.checkpoint.startswith("epsilon is chosen and will be loaded for the next picture")
+    assert view.checkpoint.startswith("epsilon is selected and will be loaded for the next image")
     assert (view.key, view.locked, view.filled, view.levels) == ("seen", {}, {}, None)
     assert "nothing was saved" in host.save_preset(values())
     assert host.forget_preset() == "Nothing is saved for this checkpoint."
@@ -117,7 +117,7 @@ def test_a_schedule_that_the_webui_cannot_make_is_shown_as_such(host):
     shared.opts.set("img2img_fix_steps", True)
     request = {"sampling": "DDIM", "scheduler": "Automatic", "steps": 100, "denoising_strength": 0.09}
     levels = host.view(values(), request, "").levels
-    assert levels["host"]["start"] == "fails with these values"
+    assert levels["host"]["start"] == "cannot be sampled with these values"
     assert levels["ours"]["timesteps"]
 
 
@@ -129,7 +129,7 @@ def test_without_a_checkpoint_it_says_so(driver):
     assert view.checkpoint == "No checkpoint is loaded yet."
     assert view.levels is None
     assert sd_models.model_data.sd_model is None
-    assert host.save_preset(values()) == "The chosen checkpoint is not loaded yet, so nothing was saved."
+    assert host.save_preset(values()) == "The selected checkpoint is not loaded yet, so nothing was saved."
 
 
 def test_a_refusal_is_shown_before_generate_is_pressed(host):
@@ -177,18 +177,20 @@ class TestMeasured:
     def test_a_merges_v_loses_and_that_is_said_once(self, driver, host):
         view = self.view(driver, host, "eps", {"modelspec.prediction_type": "v", "modelspec.merged_from": "a, b"})
         assert not view.locked["v_prediction"]
-        assert view.checkpoint.startswith("measured \u2014 epsilon prediction (the WebUI has tried it out).")
-        assert "".join([view.checkpoint, *view.notes]).count("tried the model out (epsilon), which is used") == 1
+        assert view.checkpoint.startswith(
+            "measured \u2014 epsilon prediction (found by the WebUI when it ran the model)."
+        )
+        assert "".join([view.checkpoint, *view.notes]).count("by running the model (epsilon), which is used") == 1
 
     def test_a_trainers_v_wins_and_that_is_said_once(self, driver, host):
         view = self.view(driver, host, "eps", {"modelspec.prediction_type": "v"})
         assert view.locked["v_prediction"]
-        assert "".join([view.checkpoint, *view.notes]).count("tried the model out (epsilon), and is used") == 1
+        assert "".join([view.checkpoint, *view.notes]).count("by running the model (epsilon), and is used") == 1
 
     def test_the_picture_tells_it_too(self, driver, host):
         self.view(driver, host, "v", {"modelspec.prediction_type": "epsilon"})
         result = driver.txt2img(steps=3, zsnr=[True], override_settings={"sd_model_checkpoint": "measured.safetensors"})
-        assert "when it tried the model out (v), which is used" in result.comments
+        assert "by running the model (v), which is used" in result.comments
         assert "ZSNR v-prediction: True" in result.infotext
 
     def test_a_yaml_beside_the_file_means_that_nothing_was_measured(self, driver, host):
@@ -242,11 +244,11 @@ def test_metadata_against_what_the_webui_measured_is_told_once(host, driver):
     load("sd2_merged")
     view = host.view(values(), REQUEST, "")
     assert view.locked == {"zero_terminal_snr": False, "v_prediction": False}
-    assert view.checkpoint.count("tried the model out") == 1
-    assert not any("tried the model out" in note for note in view.notes)
+    assert view.checkpoint.count("by running the model") == 1
+    assert not any("by running the model" in note for note in view.notes)
     result = driver.txt2img(sampler_name="Euler", steps=4, zsnr={"enabled": True})
     assert "ZSNR v-prediction: False" in result.infotext
-    assert result.comments.count("tried the model out") == 1
+    assert result.comments.count("by running the model") == 1
     asked = driver.txt2img(sampler_name="Euler", steps=4, zsnr={"enabled": True, "v_prediction": True})
     assert "ZSNR v-prediction: True" in asked.infotext
 

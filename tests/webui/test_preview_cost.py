@@ -118,7 +118,7 @@ def test_no_schedule_type_costs_more(look, scheduler, policy, steps):
     kept = policy == "keep" and scheduler != "Automatic"
     assert bool(levels["ours"]["timesteps"]) == (steps <= 300 or not kept)
     if not levels["host"]["timesteps"]:
-        assert levels["host"]["start"] == "is not shown for so many steps"
+        assert levels["host"]["start"] == "is not shown for this many steps"
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -149,7 +149,7 @@ def test_what_fails_in_sampling_is_shown_as_such(look, monkeypatch):
     monkeypatch.setitem(sd_schedulers.schedulers_map, "Broken", sd_schedulers.Scheduler("broken", "Broken", fail))
     shared.opts.set("zsnr_schedule_type", "keep")
     levels = look(scheduler="Broken").levels
-    assert levels["ours"]["start"] == levels["host"]["start"] == "fails with these values"
+    assert levels["ours"]["start"] == levels["host"]["start"] == "cannot be sampled with these values"
 
 
 def test_a_sampler_that_the_webui_refuses_is_told(look, monkeypatch):
@@ -168,7 +168,7 @@ def test_what_cannot_be_put_on_a_sampler_is_shown_as_such(look, monkeypatch):
 
     monkeypatch.setattr("lib_zsnr.webui.sampling.attach.install", fail)
     levels = look().levels
-    assert levels["ours"]["start"] == "fails with these values"
+    assert levels["ours"]["start"] == "cannot be sampled with these values"
     assert levels["host"]["timesteps"]
 
 

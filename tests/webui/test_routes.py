@@ -89,7 +89,7 @@ def test_the_schedule_names_the_start(client):
     answer = client.post(f"{PREFIX}/schedule", json=question(settings=zero)).json()
     assert answer["ours"]["start"] == "starts at pure noise"
     assert answer["ours"]["sigmas"][0] == pytest.approx(SIGMAS[999], rel=1e-4)
-    assert answer["host"]["start"] == "starts with 0.47 % of the picture left"
+    assert answer["host"]["start"] == "starts with 0.47 % of the image left"
 
 
 @pytest.mark.parametrize(

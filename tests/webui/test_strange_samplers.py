@@ -86,5 +86,5 @@ def test_one_with_levels_of_its_own_is_named_as_such(driver, registered):
 
     registered("Own", lambda model: sd_samplers_kdiffusion.KDiffusionSampler(drawing_its_own, model))
     result = made(driver.txt2img(sampler_name="Own", **on(driver, steps=STEPS)))
-    assert "Trailing spacing was left out: Own chooses its own noise levels" in result.comments
+    assert "Trailing spacing was not used: Own chooses its own noise levels" in result.comments
     assert "does not know" in result.comments

@@ -33,8 +33,8 @@ def nothing(reason: str) -> dict[str, Any]:
 
 def _start(sigmas: Tensor) -> str:
     if not len(sigmas):
-        return sentence("makes no step: the picture stays as it is")
+        return sentence("makes no step: the image stays as it is")
     signal = float(alphas_cumprod_from_sigmas(sigmas[0]))
     if signal < ZERO_TERMINAL_BOUND:
         return sentence("starts at pure noise")
-    return sentence("starts with {share} % of the picture left", share=f"{100 * signal:.2g}")
+    return sentence("starts with {share} % of the image left", share=f"{100 * signal:.2g}")

@@ -86,7 +86,7 @@ class WebuiPanelHost:
         """Save the values for the loaded checkpoint."""
         checkpoint = _current()
         if checkpoint is None:
-            return sentence("The chosen checkpoint is not loaded yet, so nothing was saved.")
+            return sentence("The selected checkpoint is not loaded yet, so nothing was saved.")
         by_name = dict(zip(FIELD_BY_NAME, values))
         try:
             checkpoints.save_preset(checkpoint, {name: by_name[name] for name in PRESET_FIELDS})
@@ -106,13 +106,13 @@ class WebuiPanelHost:
 
 
 def _current() -> checkpoints.Checkpoint | None:
-    """The loaded checkpoint, where it is also the one that the next picture is made with."""
+    """The loaded checkpoint, where it is also the one that the next image is made with."""
     return None if checkpoints.chosen() else checkpoints.loaded()
 
 
 def _to_come(name: str) -> str:
     if name:
-        text = "{name} is chosen and will be loaded for the next picture; another checkpoint is loaded now."
+        text = "{name} is selected and will be loaded for the next image; another checkpoint is loaded now."
         return sentence(text, name=name)
     return sentence("No checkpoint is loaded yet.")
 

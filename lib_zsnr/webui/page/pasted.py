@@ -87,7 +87,7 @@ def _value(each: Field, text: Any) -> bool | float | None:
 def _others(params: Mapping[str, Any]) -> Pasted:
     """What another program wrote; no values where it wrote nothing of the kind.
 
-    The picture was made with the spacing of that program, so trailing is switched off.
+    The image was made with the spacing of that program, so trailing is switched off.
     """
     theirs = other_programs.find(params, _read_elsewhere())
     values: dict[str, bool | float] = {}
@@ -114,7 +114,7 @@ _UNKNOWN = (
 
 
 def _schedule_values(params: Mapping[str, Any]) -> dict[str, bool | float]:
-    """The values for a picture that was made on the rescaled schedule, by the same evidence as the plan.
+    """The values for an image that was made on the rescaled schedule, by the same evidence as the plan.
 
     Followed where that leads to the rescaled schedule by itself. Empty where nothing says what the model predicts.
     """
@@ -131,7 +131,7 @@ def _schedule_values(params: Mapping[str, Any]) -> dict[str, bool | float]:
 
 
 def _checkpoint(params: Mapping[str, Any]) -> checkpoints.Checkpoint | None:
-    """The checkpoint that the picture will be made with: the one that the host will switch to, or has chosen."""
+    """The checkpoint that the image will be made with: the one that the host will switch to, or has chosen."""
     switches = not getattr(shared.opts, "disable_weights_auto_swap", False)
     named = checkpoints.named(str(params.get("Model hash"))) if switches else None
     return named or checkpoints.named(shared.opts.sd_model_checkpoint or "") or checkpoints.loaded()

@@ -30,7 +30,7 @@ def _for_api(field: Field, params: dict[str, Any]) -> bool | float | None:
     """The value of one field; None leaves it to the settings page. As for any request, a wrong one is refused."""
     ours = pasted.read(params)
     if ours.unusable and ours.values.get("enabled"):
-        raise ZeroTerminalSNRError(f"{TITLE}: in the infotext {ours.left_out[0]} No picture was made.")
+        raise ZeroTerminalSNRError(f"{TITLE}: in the infotext {ours.left_out[0]} No image was made.")
     return ours.values.get(field.name)
 
 

@@ -98,11 +98,11 @@ def _or_why_not(sd_model: Any, visited: Callable[[], dict[str, Any]]) -> dict[st
     try:
         return visited()
     except Exception:
-        # The host's functions and those of other extensions run here, and fail in sampling too: DDIM with more than
-        # 1000 internal steps divides by none.
+        # Functions of the host and of other extensions run here, and would fail in sampling too: DDIM with more than
+        # 1000 internal steps divides by zero.
         if sd_models.model_data.sd_model is not sd_model:
             raise
-        return nothing(sentence("fails with these values"))
+        return nothing(sentence("cannot be sampled with these values"))
 
 
 @contextmanager
@@ -138,9 +138,9 @@ def _visited(sampler: Any, p: SimpleNamespace, plan: Plan | None) -> dict[str, A
     if p.is_img2img:
         steps, t_enc = sd_samplers_common.setup_img2img_steps(p)
     if steps == 0 or (plan is not None and p.is_img2img and leaves_all(p, steps, plan)):
-        return nothing(sentence("makes no step: the picture stays as it is"))
+        return nothing(sentence("makes no step: the image stays as it is"))
     if hosts.current().family_of(sampler) == "timesteps":
         return described(*timesteps_family.visited(sampler, p, plan, steps, t_enc))
     if steps > (_MOST_BY_THE_HOST if plan is None or plan.spacing is None else _MOST_BY_OURS):
-        return nothing(sentence("is not shown for so many steps"))
+        return nothing(sentence("is not shown for this many steps"))
     return described(*k_family.visited(sampler, p, plan, steps, t_enc))

@@ -54,7 +54,7 @@ def apply(p: Any, settings: Settings) -> Settings:
     except ValueError:
         raise SettingsError(
             f"{TITLE}: the prompt tag <{NAME}:...> says {quoted(text)}; allowed is one tag with {field.allowed}. "
-            "No picture was made."
+            "No image was made."
         ) from None
     if settings.enabled:
         return settings.with_explicit({NAME: value})

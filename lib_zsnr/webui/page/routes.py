@@ -128,6 +128,6 @@ def _find(name: str | None) -> checkpoints.Checkpoint:
     if found is not None:
         return found
     if name is None:
-        raise HTTPException(409, "No checkpoint is loaded yet. Make a picture first, or name a checkpoint.")
+        raise HTTPException(409, "No checkpoint is loaded yet. Make an image first, or name a checkpoint.")
     known = ", ".join(checkpoints.names()[:20])
     raise HTTPException(404, f"The WebUI lists no checkpoint {quoted(name)}; it lists: {known}.")

@@ -24,11 +24,11 @@ def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
         bound = inspect.signature(original).bind(p, *args, **kwargs).arguments
         img2img = _img2img_start(p, bound) if "noise" in bound else None
         if img2img is not None and strength.leaves_all(p, img2img.steps, plan):
-            return bound["x"]  # the picture as it was
+            return bound["x"]  # the image as it was
         timesteps_only = hosts.current().family_of(sampler) == "timesteps"
         if img2img is None and timesteps_only and (bound.get("steps") or p.steps) > 1000:
             message = f"Zero Terminal SNR: steps is {p.steps}; {sampler.config.name} has 1000 timesteps to visit, "
-            raise ZeroTerminalSNRError(message + "allowed are 1 to 1000. No picture was made.")
+            raise ZeroTerminalSNRError(message + "allowed are 1 to 1000. No image was made.")
         guidance = install(undo, sampler, plan, plan_for_refiner, img2img, p)
         result = original(p, *args, **kwargs)
         infotext.correct_host_infotext(p, plan, guidance is not None and guidance.rescaled)

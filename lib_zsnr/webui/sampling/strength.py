@@ -28,7 +28,7 @@ def request_starts_below_terminal(p: Any) -> bool:
 
 
 def leaves_all(p: Any, steps: int, plan: Plan) -> bool:
-    """Whether the strength is so low that the picture stays as it is.
+    """Whether the strength is so low that the image stays as it is.
 
     At strength 0 the host makes one call all the same, at the lowest of its levels (sigma 0.03), and fails with DPM
     fast and DPM adaptive. Trailing's lowest is higher (0.23 with 20 steps), and would be seen.

@@ -41,7 +41,7 @@ def install(
 ) -> None:
     """Put the plan's spacing and solver on one sampler object of this family whose denoiser is ours already.
 
-    inpainting: the guidance of the call, where the picture is inpainted.
+    inpainting: the guidance of the call, where the image is inpainted.
     """
     spacing = _spacing(plan)
     if spacing is not None:
@@ -139,7 +139,7 @@ def _first_order_start(func: SamplingFunction, alphas_cumprod: Tensor, above: fl
 def _step_from_blended_input(undo: ExitStack, cfg_denoiser: Any, guidance: Guidance) -> None:
     """Inpainting: the loop goes on from the blended x.
 
-    The host blends the kept picture in before the UNet but steps from the x before that; out of zero SNR the first
+    The host blends the kept image in before the UNet but steps from the x before that; out of zero SNR the first
     step would magnify the difference 112-fold.
     """
 

@@ -1,7 +1,7 @@
 """Whether another extension rescales the guidance of a request already: doing it twice is never meant.
 
 The other one's is kept, and ours left out. Its slider stands at 0 until somebody moves it, while ours is on by
-default; nothing of its has to be changed; and pictures that were made with it, and the tag that both know, come back
+default; nothing of its has to be changed; and images that were made with it, and the tag that both know, come back
 as they were. What counts is what will run, so the functions that combine the guidance are looked through.
 """
 

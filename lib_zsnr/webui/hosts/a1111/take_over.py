@@ -57,7 +57,7 @@ def innermost(found: Any) -> Any:
             raise ZeroTerminalSNRError(
                 f"Zero Terminal SNR: another extension has put a {type(found).__name__} in the place of the WebUI's "
                 "denoiser, with no model in it whose schedule could be changed. Switch one of the two off. "
-                "No picture was made."
+                "No image was made."
             )
     return denoiser
 
