@@ -102,7 +102,7 @@ def test_a_marked_epsilon_model_is_followed_on_the_normal_schedule_and_told_why(
     marked = Traits("epsilon", True, "yaml model.params.parameterization = eps", "marker tensor ztsnr")
     (why,) = plan(Settings(enabled=True), marked).warnings
     assert "marker tensor ztsnr" in why
-    assert "even in a model trained so. The normal schedule was used." in why
+    assert "even if it was trained so. The normal schedule was used." in why
     assert "most likely break the image" in why  # a very exact one need not: docs/evidence.md
     assert 'untick "Follow the checkpoint" and choose yourself' in why
     (forced,) = plan(Settings(enabled=True, follow_checkpoint=False, zero_terminal_snr=True), marked).warnings
