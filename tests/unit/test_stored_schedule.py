@@ -98,7 +98,7 @@ class TestMeasured:
         path = model(tmp_path, metadata={"modelspec.prediction_type": says, **more})
         traits = read_traits(path).measured_as(found)
         assert traits.prediction == found
-        assert any("modelspec.prediction_type" in note and "tried the model out" in note for note in traits.conflicts)
+        assert any("modelspec.prediction_type" in note and "by running the model" in note for note in traits.conflicts)
 
     @pytest.mark.parametrize(
         "metadata",
