@@ -12,7 +12,6 @@ from k_diffusion import sampling
 from scipy import stats
 from torch import Tensor
 
-from lib_zsnr.core import spacing
 from lib_zsnr.core.schedule import (
     rescale_zero_terminal_snr,
     scaled_linear_alphas_cumprod,
@@ -20,6 +19,7 @@ from lib_zsnr.core.schedule import (
     sigmas_from_alphas_cumprod,
 )
 from lib_zsnr.core.spacing import Bridge, TimestepSpacing
+from lib_zsnr.core.spacing import Spacing as ExtensionSpacing
 
 _ALPHAS_CUMPROD = scaled_linear_alphas_cumprod()
 NORMAL_SIGMAS = sigmas_from_alphas_cumprod(_ALPHAS_CUMPROD).float()
@@ -41,7 +41,7 @@ class HostSpacing:
         return self.choose(table, steps)
 
 
-Spacing = Union[HostSpacing, spacing.Spacing]
+Spacing = Union[HostSpacing, ExtensionSpacing]
 
 
 def _leading(table: Tensor, steps: int) -> Tensor:

@@ -60,7 +60,9 @@ def prepare(bank: Tensor, samples: int, seeds: int, reference_steps: int) -> lis
     return starts
 
 
-def measure(sampler: Sampler, variant: Variant, steps: int, bank: Tensor, starts: Sequence[Start]) -> Measurement:
+def measure_variant(
+    sampler: Sampler, variant: Variant, steps: int, bank: Tensor, starts: Sequence[Start]
+) -> Measurement:
     """The mean absolute difference of the sorted brightnesses, over all seeds.
 
     Compared with the reference run from the same noise, so that the chance of the draw cancels. Samplers that add
@@ -104,7 +106,7 @@ def measure_all(
 ) -> list[Measurement]:
     """Every sampler at every step count, in all variants."""
     return [
-        measure(sampler, variant, steps, bank, starts)
+        measure_variant(sampler, variant, steps, bank, starts)
         for sampler in samplers
         for steps in step_counts
         for variant in VARIANTS

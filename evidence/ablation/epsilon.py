@@ -99,8 +99,8 @@ def error_of_size(model: Model, side: int) -> float:
     return _rms(model.network(noise, torch.full((len(noise),), TIMESTEPS[0]), context).sample - noise)
 
 
-def measure(variant: Variant, model: Model, known: HeldOut) -> list[str]:
-    """Black, white, over exposed, the latents' rms (of the data: 1) and the Fréchet distance, as they are shown."""
+def measure_variant(variant: Variant, model: Model, known: HeldOut) -> list[str]:
+    """Black, white, over exposed, the latents' rms (of the data: 1) and the Fréchet distance, formatted."""
     captions = [BLACK] * BLACK_AND_WHITE + [WHITE] * BLACK_AND_WHITE
     latents = sample.sample_latents(model, captions, variant.options, variant.steps, variant.cfg, variant.phi, 0)
     pixels = model.autoencoder.decode(latents)
@@ -153,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _line(["---"] * 8)
     for variant in variants():
         how = f"{variant.options.sampler}, {variant.steps}, {variant.cfg:g}, {variant.phi:g}"
-        _line([variant.model, variant.title, how, *measure(variant, models[variant.model], known)])
+        _line([variant.model, variant.title, how, *measure_variant(variant, models[variant.model], known)])
     return 0
 
 

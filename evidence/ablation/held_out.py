@@ -102,7 +102,7 @@ def measure_held_out(autoencoder: Autoencoder) -> HeldOut:
     """Draw the pictures and learn the discriminant; always the same."""
     latents, bright, over, captions, kinds = [], [], [], [], []
     for start in range(0, PICTURES, DECODED_AT_ONCE):
-        drawn = [scenes.draw(scenes.HELD_OUT_SEED, index) for index in range(start, start + DECODED_AT_ONCE)]
+        drawn = [scenes.draw_scene(scenes.HELD_OUT_SEED, index) for index in range(start, start + DECODED_AT_ONCE)]
         pixels = torch.stack([torch.from_numpy(scene.pixels) for scene in drawn]) * 2 - 1
         # Encoded and decoded like generated pictures, so that the blur affects both sides.
         code = autoencoder.encode(pixels)

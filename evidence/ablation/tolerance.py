@@ -65,7 +65,7 @@ def latents(fixed: Model, error: float | None, sampler: SamplerName, steps: int)
 
 
 @torch.inference_mode()
-def measure(fixed: Model, sampled: Tensor, exact: Tensor) -> str:
+def measure_latents(fixed: Model, sampled: Tensor, exact: Tensor) -> str:
     """Black, white and how far the latents are off those without an error (rms; the data's own: 1)."""
     black, white = brightness(fixed.autoencoder.decode(sampled)).split(PICTURES)
     off = (sampled - exact).square().mean().sqrt()
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     exact = [latents(fixed, 0.0, *variant) for variant in VARIANTS]
     for error in (*ERRORS, None):
         off = ["input copied", "-"] if error is None else [f"{error:g}", f"{error * ZERO_SNR_SIGMAS[-1].item():.3g}"]
-        entries = [measure(fixed, latents(fixed, error, *each), best) for each, best in zip(VARIANTS, exact)]
+        entries = [measure_latents(fixed, latents(fixed, error, *each), best) for each, best in zip(VARIANTS, exact)]
         print(f"| {' | '.join(off + entries)} |", flush=True)
     return 0
 

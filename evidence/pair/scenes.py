@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evidence.pair.shapes import COLOURS, DRAWERS, STREETS, WORDS, Words
+from evidence.pair.shapes import COLOURS, DRAWERS, STREETS, WORDS, CaptionChoices
 
 EXTREME = 0.2
 # Of all brightness words this share is wrong, and this one missing: two fifths together. Were the words reliable, the
@@ -35,7 +35,7 @@ class Scene:
     kind: str
 
 
-def draw(seed: int, index: int) -> Scene:
+def draw_scene(seed: int, index: int) -> Scene:
     """Picture number `index` of the data set `seed`; always the same."""
     rng = np.random.default_rng([seed, index])
     kind = str(rng.choice(KINDS, p=_SHARES))
@@ -46,7 +46,7 @@ def draw(seed: int, index: int) -> Scene:
 
 def batch(seed: int, start: int, count: int) -> tuple[Tensor, list[str]]:
     """Pictures `[count, 3, 128, 128]` in -1..1, and their captions."""
-    scenes = [draw(seed, index) for index in range(start, start + count)]
+    scenes = [draw_scene(seed, index) for index in range(start, start + count)]
     return torch.from_numpy(np.stack([scene.pixels for scene in scenes])) * 2 - 1, [scene.caption for scene in scenes]
 
 
@@ -70,7 +70,7 @@ def _level(rng: np.random.Generator) -> float:
     return float(rng.random())
 
 
-def _caption(rng: np.random.Generator, words: Words) -> str:
+def _caption(rng: np.random.Generator, words: CaptionChoices) -> str:
     luck = rng.random()
     if luck < MISSING:
         return words.unnamed

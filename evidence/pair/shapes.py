@@ -26,7 +26,7 @@ _EDGE = 1.5 / SIZE
 
 
 @dataclass(frozen=True)
-class Words:
+class CaptionChoices:
     """named: the captions with a brightness word. right: number of the true one. unnamed: the one without a word."""
 
     right: int
@@ -39,8 +39,8 @@ def word_number(level: float) -> int:
     return sum(level >= bound for bound in _BOUNDS)
 
 
-def _words(level: float, pattern: str, unnamed: str) -> Words:
-    return Words(word_number(level), tuple(pattern.format(word) for word in WORDS), unnamed)
+def _words(level: float, pattern: str, unnamed: str) -> CaptionChoices:
+    return CaptionChoices(word_number(level), tuple(pattern.format(word) for word in WORDS), unnamed)
 
 
 def _ground(rng: np.random.Generator, level: float) -> np.ndarray:
@@ -59,12 +59,12 @@ def _over(below: np.ndarray, colour: np.ndarray, mask: np.ndarray) -> np.ndarray
     return below * (1 - mask) + colour * mask
 
 
-def _solid(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
+def _solid(rng: np.random.Generator, level: float) -> tuple[np.ndarray, CaptionChoices]:
     pixels = np.broadcast_to(_ground(rng, level), (3, SIZE, SIZE))
     return pixels, _words(level, "solid {} background", "solid background")
 
 
-def _street(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
+def _street(rng: np.random.Generator, level: float) -> tuple[np.ndarray, CaptionChoices]:
     sky = np.broadcast_to(_ground(rng, level), (3, SIZE, SIZE))
     horizon = rng.uniform(0.5, 0.65)
     walls = level * rng.uniform(0.6, 0.9) + 0.04
@@ -80,10 +80,10 @@ def _street(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
     lamp = np.array([1.0, 0.9, 0.55], np.float32)[:, None, None]
     pixels = _over(_over(pixels, lamp, glow), lamp, _inside(away - 0.05))
     right = (word_number(level) + 1) // 2
-    return pixels, Words(right, STREETS, "street with one lamp")
+    return pixels, CaptionChoices(right, STREETS, "street with one lamp")
 
 
-def _logo(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
+def _logo(rng: np.random.Generator, level: float) -> tuple[np.ndarray, CaptionChoices]:
     pixels = np.broadcast_to(_ground(rng, level), (3, SIZE, SIZE))
     ink = np.float32(np.clip(level - 0.8 if level > 0.5 else level + 0.8, 0, 1))
     x, y, size = rng.uniform(0.42, 0.58), rng.uniform(0.42, 0.58), rng.uniform(0.2, 0.32)
@@ -103,7 +103,7 @@ def _logo(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
     return pixels, _words(level, "line-art logo on a {} background", "line-art logo")
 
 
-def _ball(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
+def _ball(rng: np.random.Generator, level: float) -> tuple[np.ndarray, CaptionChoices]:
     floor = _ground(rng, level) + min(level, 1 - level) * 0.15 * (_Y - 0.5)
     x, y, radius = rng.uniform(0.3, 0.7), rng.uniform(0.35, 0.65), rng.uniform(0.12, 0.22)
     shadow = np.exp(-(((_X - x) / radius) ** 2 + ((_Y - y - 0.95 * radius) / (0.35 * radius)) ** 2))
@@ -116,7 +116,7 @@ def _ball(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
     return pixels, _words(level, f"a {word}ball on a {{}} floor", f"a {word}ball on a floor")
 
 
-def _hills(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
+def _hills(rng: np.random.Generator, level: float) -> tuple[np.ndarray, CaptionChoices]:
     pixels = _ground(rng, level) + min(level, 1 - level) * 0.3 * (0.3 - _Y)
     for depth in (0.85, 0.65):
         height = 0.55 + 0.2 * (0.85 - depth) / 0.2
@@ -126,7 +126,7 @@ def _hills(rng: np.random.Generator, level: float) -> tuple[np.ndarray, Words]:
     return pixels, _words(level, "hills under a {} sky", "hills under a sky")
 
 
-DRAWERS: dict[str, Callable[[np.random.Generator, float], tuple[np.ndarray, Words]]] = {
+DRAWERS: dict[str, Callable[[np.random.Generator, float], tuple[np.ndarray, CaptionChoices]]] = {
     "solid": _solid,
     "street": _street,
     "logo": _logo,

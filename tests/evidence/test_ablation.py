@@ -185,9 +185,9 @@ def test_the_bounds_of_the_leak_are_those_of_a_regression():
 
 
 def test_only_the_flawed_model_reads_the_noise(tmp_path: Path):
-    found = {name: leak.leak(sample.load(name, tmp_path / "clip"), 64) for name in ("flawed", "fixed")}
-    assert 0.5 < found["flawed"].value < leak.bounds(torch.ones(1))[1]
-    assert found["fixed"].value < 0.1
+    leaks = {name: leak.leak(sample.load(name, tmp_path / "clip"), 64) for name in ("flawed", "fixed")}
+    assert 0.5 < leaks["flawed"].value < leak.bounds(torch.ones(1))[1]
+    assert leaks["fixed"].value < 0.1
 
 
 def test_an_epsilon_model_breaks_from_pure_noise_and_not_from_the_usual_top(tmp_path: Path):
@@ -195,8 +195,8 @@ def test_an_epsilon_model_breaks_from_pure_noise_and_not_from_the_usual_top(tmp_
     model = sample.load("flawed", tmp_path / "clip")
 
     def rms(options: sample.Options) -> float:
-        found = sample.sample_latents(model, [cells.BLACK, cells.WHITE], options, 5, 7.5, 0.7, 0)
-        return float(found.square().mean().sqrt())
+        latents = sample.sample_latents(model, [cells.BLACK, cells.WHITE], options, 5, 7.5, 0.7, 0)
+        return float(latents.square().mean().sqrt())
 
     for spacing in (TRAILING, levels.BRIDGE, levels.KARRAS):
         assert rms(sample.Options("DPM++ 2M", True, spacing)) > 30
@@ -208,9 +208,9 @@ def test_an_epsilon_model_breaks_from_pure_noise_and_not_from_the_usual_top(tmp_
 
 
 def test_an_error_in_the_noise_counts_more_the_less_signal_there_is(tmp_path: Path):
-    found = [whole for whole, _ in epsilon.errors(sample.load("flawed", tmp_path / "clip"))]
+    errors = [whole for whole, _ in epsilon.errors(sample.load("flawed", tmp_path / "clip"))]
     sigmas = [levels.ZERO_SNR_SIGMAS[timestep].item() for timestep in epsilon.TIMESTEPS]
-    clean = [error * sigma for error, sigma in zip(found, sigmas)]
+    clean = [error * sigma for error, sigma in zip(errors, sigmas)]
     assert clean == sorted(clean, reverse=True)
     assert clean[0] > 100  # of the data's own 1
 

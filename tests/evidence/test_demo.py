@@ -12,7 +12,7 @@ from evidence.__main__ import main
 from evidence.brightness import mean_value
 from evidence.exact_model import ExactModel
 from evidence.levels import BRIDGE
-from evidence.measure import measure, prepare
+from evidence.measure import measure_variant, prepare
 from evidence.samplers import SAMPLERS
 from evidence.spacings import OTHERS, brightness_error
 from evidence.spacings import SAMPLERS as SPACED
@@ -45,8 +45,8 @@ def test_denoiser_is_the_formula(bank, sigma):
     exact = bank.double().flatten(1)
     distances = (x.double().flatten(1)[:, None] - exact).square().sum(-1)
     wanted = torch.softmax(-distances / (2 * sigma**2), dim=1) @ exact
-    found = ExactModel(bank)(x, torch.full((len(x),), sigma)).flatten(1).double()
-    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
+    actual = ExactModel(bank)(x, torch.full((len(x),), sigma)).flatten(1).double()
+    torch.testing.assert_close(actual, wanted, atol=1e-4, rtol=0)
 
 
 def test_denoiser_at_both_ends(bank):
@@ -76,7 +76,7 @@ def test_writes_all_three_files(tmp_path, capsys):
 @pytest.mark.parametrize("steps", [10, 20, 30])
 def test_no_sampler_is_worse_than_its_default(bank, starts, sampler, steps):
     default, ours = (
-        measure(sampler, variant, steps, bank, starts).brightness_error for variant in ("host default", "ours")
+        measure_variant(sampler, variant, steps, bank, starts).brightness_error for variant in ("host default", "ours")
     )
     if not sampler.stochastic:
         assert ours < default

@@ -92,7 +92,7 @@ def model_of(name: str, weights: Path, clip: Path) -> Model:
 
 class TestScenes:
     def test_a_picture_is_always_the_same_and_no_two_sets_share_one(self):
-        first, again, other = scenes.draw(1, 5), scenes.draw(1, 5), scenes.draw(2, 5)
+        first, again, other = scenes.draw_scene(1, 5), scenes.draw_scene(1, 5), scenes.draw_scene(2, 5)
         assert np.array_equal(first.pixels, again.pixels)
         assert first.caption == again.caption
         assert not np.array_equal(first.pixels, other.pixels)
@@ -102,7 +102,7 @@ class TestScenes:
         assert len(set(known)) == len(known)
         assert known[0] == ""
         for index in range(150):
-            scene = scenes.draw(3, index)
+            scene = scenes.draw_scene(3, index)
             assert scene.caption in known
             assert scene.pixels.shape == (3, shapes.SIZE, shapes.SIZE)
             assert scene.pixels.min() >= 0
@@ -120,18 +120,18 @@ class TestScenes:
 
     def test_half_of_the_brightness_words_are_wrong_or_missing(self):
         rng = np.random.default_rng(0)
-        words = shapes.Words(1, ("a", "b", "c"), "none")
+        words = shapes.CaptionChoices(1, ("a", "b", "c"), "none")
         counted = Counter(scenes._caption(rng, words) for _ in range(4000))
         assert counted["none"] / 4000 == pytest.approx(scenes.MISSING, abs=0.02)
         assert (counted["a"] + counted["c"]) / 4000 == pytest.approx(scenes.WRONG, abs=0.025)
         assert 0.2 <= scenes.WRONG + scenes.MISSING <= 0.5
 
     def test_brightness_covers_the_whole_range_also_within_one_caption(self):
-        drawn = [scenes.draw(4, index) for index in range(800)]
+        drawn = [scenes.draw_scene(4, index) for index in range(800)]
         for caption in ("line-art logo", "solid black background"):
-            found = [scene.level for scene in drawn if scene.caption == caption]
-            assert min(found) < 0.1
-            assert max(found) > 0.6
+            backgrounds = [scene.level for scene in drawn if scene.caption == caption]
+            assert min(backgrounds) < 0.1
+            assert max(backgrounds) > 0.6
 
     def test_bytes_keep_the_pictures(self):
         pixels = scenes.batch(1, 0, 3)[0]
@@ -170,9 +170,9 @@ class TestLayouts:
     def test_the_full_autoencoder_does_the_same_as_the_small_one(self, small: Autoencoder):
         full, pixels = layout.expanded(small), scenes.batch(5, 0, 2)[0]
         with torch.inference_mode():
-            found = full.encode(pixels).latent_dist.mean * SCALE_FACTOR
+            actual = full.encode(pixels).latent_dist.mean * SCALE_FACTOR
             wanted = small.encode(pixels)
-            torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
+            torch.testing.assert_close(actual, wanted, rtol=0, atol=2e-5)
             torch.testing.assert_close(
                 full.decode(wanted / SCALE_FACTOR).sample, small.decode(wanted), rtol=0, atol=2e-4
             )
@@ -197,10 +197,10 @@ class TestLayouts:
             layout.unet_to_ldm({"add_embedding.linear_1.weight": torch.zeros(1)})
 
 
-def same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    assert set(found) == set(wanted)
+def same(actual: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    assert set(actual) == set(wanted)
     for name, tensor in wanted.items():
-        assert torch.equal(found[name], tensor), name
+        assert torch.equal(actual[name], tensor), name
 
 
 @pytest.fixture
@@ -288,18 +288,18 @@ class TestSample:
             output_type="latent",
         ).images
         options = Options(zero_snr=True, spacing=TRAILING)
-        found = sample_latents(model_of("fixed", weights, clip), captions, options, steps, 7.5, 0.7, 3)
-        torch.testing.assert_close(found, wanted, rtol=2e-3, atol=2e-3)
+        actual = sample_latents(model_of("fixed", weights, clip), captions, options, steps, 7.5, 0.7, 3)
+        torch.testing.assert_close(actual, wanted, rtol=2e-3, atol=2e-3)
 
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])
     @pytest.mark.parametrize("spacing", [None, *SPACINGS], ids=lambda spacing: getattr(spacing, "name", "the host's"))
     def test_the_levels_fall_and_trailing_begins_at_the_top(self, sampler: str, spacing: Spacing | None):
         for zero_snr, table in ((False, NORMAL_SIGMAS), (True, ZERO_SNR_SIGMAS)):
-            found = levels(Options(sampler, zero_snr, spacing), 10)
-            assert (found[1:] < found[:-1]).all()
+            actual = levels(Options(sampler, zero_snr, spacing), 10)
+            assert (actual[1:] < actual[:-1]).all()
             if spacing is TRAILING:
-                assert found[0] == table[-1]
-                assert len(found) == 11
+                assert actual[0] == table[-1]
+                assert len(actual) == 11
 
     def test_a_picture_does_not_depend_on_its_batch(self, weights: Path, clip: Path):
         model, options = model_of("flawed", weights, clip), Options("Euler")

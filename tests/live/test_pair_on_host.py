@@ -34,7 +34,7 @@ def levels(pair: LiveDriver, model: str, prompt: str, **more) -> np.ndarray:
     return pictures(pair, model, prompt, **more).mean(axis=(1, 2, 3)) / 255
 
 
-def asked(row: Row) -> dict:
+def request_for(row: Row) -> dict:
     """The request that samples as a row of the ablation does; the checkpoint says the rest by itself."""
     if row.spacing is None and not row.zero_snr:
         return {}
@@ -74,7 +74,7 @@ def test_the_flawed_model_has_neither_with_or_without(pair, sampler):
 
 def test_an_open_caption_is_spread_like_the_data_only_with_the_extension(pair):
     """Without guidance, which by itself moves brightness; against held-out pictures of the same kind."""
-    held_out = (scenes.draw(scenes.HELD_OUT_SEED, index) for index in range(600))
+    held_out = (scenes.draw_scene(scenes.HELD_OUT_SEED, index) for index in range(600))
     true = np.sort([scene.pixels.mean() for scene in held_out if scene.kind == "solid"])
 
     def error(model: str, zsnr: dict | None) -> float:
@@ -94,7 +94,7 @@ def test_an_open_caption_is_spread_like_the_data_only_with_the_extension(pair):
 def test_every_row_of_the_ablation_is_sampled_as_the_webui_does(pair, pair_folder, row, sampler):
     prompt, seed, count, steps = "a red ball on a grey floor", 40, 2, 10
     found = pictures(
-        pair, row.model, prompt, seed=seed, batch_size=count, steps=steps, sampler_name=sampler, **asked(row)
+        pair, row.model, prompt, seed=seed, batch_size=count, steps=steps, sampler_name=sampler, **request_for(row)
     )
     model = sample.load(row.model, pair_folder / "clip")
     latents = sample.sample(model, [prompt] * count, row.options(sampler), steps, rows.CFG, row.phi, seed)
@@ -121,7 +121,7 @@ def test_the_numbers_are_those_of_the_stored_table(pair, row, sampler, steps, pa
     cell = tables.Table(TABLE).cells[row.name, sampler, steps, 200]
     prompt = {"black": BLACK, "white": WHITE}[part]
     seen = {"seed": cells.SEEDS[part], "batch_size": cell.black_and_white, "steps": steps, "sampler_name": sampler}
-    found = levels(pair, row.model, prompt, **seen, **asked(row)).mean()
+    found = levels(pair, row.model, prompt, **seen, **request_for(row)).mean()
     assert found == pytest.approx(cell.numbers[part].value, abs=0.01)
 
 

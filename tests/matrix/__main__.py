@@ -40,9 +40,9 @@ def _measure(out: Path, samplers: list[str], steps: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         measuring = cells.Measuring(TrainedHost(Path(folder)))
         for key in cells.wanted(samplers, steps):
-            found = table[key] = measuring.cell(*key)
-            print(*key, f"{found.black:.2f}/{found.white:.2f}", f"off {found.off_black:.2f}/{found.off_white:.2f}",
-                  f"error {found.error:.3f}", flush=True)  # fmt: skip
+            cell = table[key] = measuring.cell(*key)
+            print(*key, f"{cell.black:.2f}/{cell.white:.2f}", f"off {cell.off_black:.2f}/{cell.off_white:.2f}",
+                  f"error {cell.error:.3f}", flush=True)  # fmt: skip
             cells.write((table[key] for key in cells.wanted() if key in table), out)
 
 

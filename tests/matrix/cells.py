@@ -87,7 +87,7 @@ class Measuring:
 
     def __init__(self, host: TrainedHost):
         self.host = host
-        self._kept: dict[tuple[Any, ...], tuple[float, float]] = {}
+        self._sampled: dict[tuple[Any, ...], tuple[float, float]] = {}
 
     def cell(self, sampler: str, steps: int, cfg: float, phi: float) -> Cell:
         """One cell."""
@@ -102,9 +102,9 @@ class Measuring:
 
     def _once(self, sampler: str, steps: int, cfg: float, zsnr: Any, **more: Any) -> tuple[float, float]:
         key = (sampler, steps, cfg, str(zsnr))
-        if key not in self._kept:
-            self._kept[key] = means(self.request(sampler, steps, cfg, zsnr, **more))
-        return self._kept[key]
+        if key not in self._sampled:
+            self._sampled[key] = means(self.request(sampler, steps, cfg, zsnr, **more))
+        return self._sampled[key]
 
     def request(self, sampler: str, steps: int, cfg: float, zsnr: Any, **more: Any) -> Result:
         """The pictures of a cell, the black ones first."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from tests.matrix.cells import NEAR, SAMPLERS, STEPS, Cell
 
 
-def tables(found: Sequence[Cell]) -> str:
+def tables(cells: Sequence[Cell]) -> str:
     """The worst error under guidance by sampler and steps, ours and without the extension; in bold beyond NEAR."""
-    guided = [cell for cell in found if cell.cfg > 1]
+    guided = [cell for cell in cells if cell.cfg > 1]
     head = f"| sampler | {' | '.join(f'{steps} steps' for steps in STEPS)} |"
     lines = [head, "|---" * (len(STEPS) + 1) + "|"]
     for sampler in SAMPLERS:

@@ -24,7 +24,7 @@ AGAIN += [("DPM++ 2M SDE", 10, 7.5, 0.7), ("DPM++ 2M SDE Heun", 6, 10.0, 0.0)]
 AGAIN += [("DPM++ 2M", 6, 7.5, 0.7), ("DPM2 a", 8, 7.5, 0.7), ("Restart", 8, 10.0, 0.7), ("LMS", 10, 10.0, 0.0)]
 
 
-def told(cell: Cell) -> bool:
+def warned(cell: Cell) -> bool:
     """Whether the plan says, before the picture is made, that this takes more steps."""
     traits = traits_of(cells.FUNCTIONS[cell.sampler])
     sampler = Sampler(cell.sampler, "k-diffusion", steps=cell.steps, traits=traits)
@@ -38,19 +38,19 @@ def test_every_cell_is_there():
 
 
 @pytest.mark.parametrize("cell", GUIDED, ids=lambda cell: " ".join(map(str, cell.key)))
-def test_it_is_the_converged_picture_or_the_person_is_told(cell: Cell):
-    assert cell.error <= NEAR or told(cell), cell
+def test_it_is_the_converged_picture_or_the_person_is_warned(cell: Cell):
+    assert cell.error <= NEAR or warned(cell), cell
 
 
 @pytest.mark.parametrize("cell", GUIDED, ids=lambda cell: " ".join(map(str, cell.key)))
-def test_it_is_never_worse_than_without_the_extension_unless_the_person_is_told(cell: Cell):
-    assert cell.error <= cell.error_off + NEAR or told(cell), cell
+def test_it_is_never_worse_than_without_the_extension_unless_the_person_is_warned(cell: Cell):
+    assert cell.error <= cell.error_off + NEAR or warned(cell), cell
 
 
 @pytest.mark.parametrize("sampler", cells.SAMPLERS)
-def test_nobody_is_told_for_nothing(sampler: str):
+def test_nobody_is_warned_for_nothing(sampler: str):
     """With the number of steps just below enough, some cell is not near. Beyond the table's 30 nothing can be said."""
-    fewer = [cell for cell in GUIDED if cell.sampler == sampler and told(cell)]
+    fewer = [cell for cell in GUIDED if cell.sampler == sampler and warned(cell)]
     if fewer:
         most = max(cell.steps for cell in fewer)
         assert max(cell.error for cell in fewer if cell.steps == most) > NEAR
@@ -71,5 +71,5 @@ def measuring(tmp_path_factory):
 def test_some_cells_measured_again(measuring, key: tuple):
     stored = next(cell for cell in TABLE if cell.key == key)
     sampler, steps, cfg, phi = key
-    found = cells.means(measuring.request(sampler, steps, cfg, {"enabled": True, "cfg_rescale": phi}))
-    np.testing.assert_allclose(found, [stored.black, stored.white], atol=0.01)
+    measured = cells.means(measuring.request(sampler, steps, cfg, {"enabled": True, "cfg_rescale": phi}))
+    np.testing.assert_allclose(measured, [stored.black, stored.white], atol=0.01)
