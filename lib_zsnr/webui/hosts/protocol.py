@@ -63,6 +63,12 @@ class Host(Protocol):
     def family_of(self, sampler: Any) -> Family:
         """The family that a sampler object belongs to."""
 
+    def sigmas_of(self, sampler: Any) -> Tensor:
+        """The table `[T]`, rising, that a sampler object of the k-diffusion family takes its levels from."""
+
+    def alphas_cumprod_of(self, sampler: Any) -> Tensor:
+        """The schedule `[T]`, falling, that a sampler object of the timesteps family steps on."""
+
     def sampler_to_look_at(self, name: str, sd_model: Any) -> Any:
         """A sampler object that is never run. May raise anything, as the WebUI itself does for some models."""
 

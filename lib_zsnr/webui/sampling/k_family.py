@@ -24,7 +24,7 @@ from lib_zsnr.webui.sampling import sampler_facts
 
 def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
     """Put the plan's spacing and solver on one sampler object of this family whose denoiser is ours already."""
-    table = sampler.model_wrap.sigmas
+    table = hosts.current().sigmas_of(sampler)
     func = sampler.func
     parameters = inspect.signature(func).parameters
     if plan.first_order_above is not None and "sigmas" in parameters:
@@ -45,7 +45,7 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
 
 def _levels(sampler: Any, spacing: Spacing, p: Any, steps: int) -> Tensor:
     """Replaces get_sigmas and keeps its rule for samplers that leave out the last level but one."""
-    table = sampler.model_wrap.sigmas
+    table = hosts.current().sigmas_of(sampler)
     if steps == 0:
         return TRAILING.sigmas(table, 0).cpu()
     if not spacing.may_discard:
@@ -128,7 +128,7 @@ def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | No
     """
     sigmas = sampler.get_sigmas(p, steps)
     sigmas = _visited_sigmas(sampler, plan, sigmas if t_enc is None else sigmas[steps - t_enc - 1 :])
-    table = sampler.model_wrap.sigmas
+    table = hosts.current().sigmas_of(sampler)
     if hosts.current().family_of(sampler) == "lcm":  # its table holds 50 of the levels, and only it knows which
         return sampler.model_wrap.sigma_to_t(sigmas.to(table), quantize=False), sigmas
     exact = (levels.detach().to(device="cpu", dtype=torch.float64) for levels in (table, sigmas))
@@ -137,7 +137,7 @@ def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | No
 
 def _visited_sigmas(sampler: Any, plan: Plan | None, sigmas: Tensor) -> Tensor:
     """The levels without the last 0, of samplers that make others of the given ones too."""
-    table, traits = sampler.model_wrap.sigmas, sampler_facts.traits(sampler)
+    table, traits = hosts.current().sigmas_of(sampler), sampler_facts.traits(sampler)
     if traits.own_levels:
         # Where they go in between is decided as they run, so only the two ends can be shown.
         lowest = table[0] if plan is not None and plan.active else sigmas[-2]

@@ -74,8 +74,8 @@ def in_host_order(timesteps: Tensor) -> Tensor:
 
 def _loop_timesteps(sampler: Any, spacing: TimestepSpacing, p: Any, steps: int) -> Tensor:
     """Replaces get_timesteps: `[0, ..., 999]`, so that its loops make `steps` calls from 999 down."""
-    total = len(sampler.model_wrap_cfg.alphas)
-    device = sampler.model_wrap_cfg.alphas.device
+    schedule = hosts.current().alphas_cumprod_of(sampler)
+    total, device = len(schedule), schedule.device
     if steps > total:
         # Image-to-image at low strength: only its length counts, the entries come from the tail.
         return torch.zeros(steps + 1, dtype=torch.int64, device=device)
@@ -161,7 +161,7 @@ def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | No
 
     plan: the one that is on the sampler, None for the host by itself. t_enc: the host's count in image-to-image.
     """
-    alphas_cumprod = sampler.model_wrap_cfg.alphas.to(torch.float32).cpu()
+    alphas_cumprod = hosts.current().alphas_cumprod_of(sampler).to(torch.float32).cpu()
     timesteps = _visited_timesteps(sampler, p, plan, steps, t_enc)
     return timesteps, sigmas_from_alphas_cumprod(interpolate_log(alphas_cumprod, timesteps.cpu()))
 
@@ -169,7 +169,7 @@ def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | No
 def _visited_timesteps(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | None) -> Tensor:
     spacing = None if plan is None else _spacing(plan)
     if spacing is not None and t_enc is not None:
-        return spacing.tail(steps, t_enc + 1, len(sampler.model_wrap_cfg.alphas)).to(torch.float32)
+        return spacing.tail(steps, t_enc + 1, len(hosts.current().alphas_cumprod_of(sampler))).to(torch.float32)
     listed: Tensor = sampler.get_timesteps(p, steps).to(torch.float32)
     listed = listed if t_enc is None else listed[:t_enc]
     grid = hosts.current().own_grid(sampler.func)

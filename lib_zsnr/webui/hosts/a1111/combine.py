@@ -7,9 +7,8 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
-from lib_zsnr.core.guidance import rescale_cfg, rescale_cfg_of_epsilon
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.webui.hosts.a1111.denoisers import Recorder, TimestepsDenoiser
+from lib_zsnr.webui.hosts.a1111.denoisers import Recorder, rescaled
 
 CondsList = list[list[tuple[int, float]]]
 
@@ -46,10 +45,7 @@ class Combine:
             return denoised
         self.rescaled = True
         cond = conditional(x_out, conds_list, len(denoised))
-        if isinstance(self.denoiser, TimestepsDenoiser):
-            level = self.denoiser.alphas_cumprod_at(level)
-            return rescale_cfg_of_epsilon(x, level, cond, denoised, self.plan.cfg_rescale, self.plan.rescale_space)
-        return rescale_cfg(x, level, cond, denoised, self.plan.cfg_rescale, self.plan.rescale_space)
+        return rescaled(self.denoiser, self.plan, x, level, cond, denoised)
 
 
 def conditional(x_out: Tensor, conds_list: CondsList, images: int) -> Tensor:

@@ -10,9 +10,11 @@ import torch
 from modules import sd_samplers_lcm, shared
 from torch import Tensor
 
+from lib_zsnr.core.guidance import rescale_cfg, rescale_cfg_of_epsilon
 from lib_zsnr.core.prediction import epsilon_from_v
 from lib_zsnr.core.schedule import interpolate_log, sigmas_from_alphas_cumprod, timestep_of_sigma
 from lib_zsnr.plan.facts import Family
+from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.a1111.proxy import ModelProxy
 
 # UniPC's continuous time comes back from its arithmetic this close to the whole timestep that was meant.
@@ -77,6 +79,19 @@ class TimestepsDenoiser(torch.nn.Module):
         own = self.inner_model.alphas_cumprod
         levels = interpolate_log(self.loop_alphas_cumprod, timesteps).clamp(min=own[-1], max=own[0])
         return timestep_of_sigma(sigmas_from_alphas_cumprod(own), sigmas_from_alphas_cumprod(levels))
+
+
+def rescaled(
+    denoiser: torch.nn.Module | None, plan: Plan, x: Tensor, level: Tensor, cond: Tensor, guided: Tensor
+) -> Tensor:
+    """The guided output `[B, C, H, W]` of a denoiser of ours after CFG rescale.
+
+    x: its input; level: the sigmas or timesteps `[B]` that it was asked for; cond: the output without guidance.
+    """
+    if isinstance(denoiser, TimestepsDenoiser):
+        alphas_cumprod = denoiser.alphas_cumprod_at(level)
+        return rescale_cfg_of_epsilon(x, alphas_cumprod, cond, guided, plan.cfg_rescale, plan.rescale_space)
+    return rescale_cfg(x, level, cond, guided, plan.cfg_rescale, plan.rescale_space)
 
 
 def build_denoiser(family: Family, model: ModelProxy, loop_alphas_cumprod: Tensor) -> torch.nn.Module:

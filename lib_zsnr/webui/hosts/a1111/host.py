@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from modules import sd_samplers, sd_samplers_lcm, sd_samplers_timesteps
+from torch import Tensor
 
 from lib_zsnr.plan.facts import Family, Model
 from lib_zsnr.plan.plan import Plan
@@ -28,6 +29,14 @@ class A1111:
         if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
             return "timesteps"
         return "lcm" if isinstance(sampler, sd_samplers_lcm.LCMSampler) else "k-diffusion"
+
+    def sigmas_of(self, sampler: Any) -> Tensor:
+        table: Tensor = sampler.model_wrap.sigmas
+        return table
+
+    def alphas_cumprod_of(self, sampler: Any) -> Tensor:
+        schedule: Tensor = sampler.model_wrap_cfg.alphas
+        return schedule
 
     def sampler_to_look_at(self, name: str, sd_model: Any) -> Any:
         return sd_samplers.create_sampler(name, sd_model)
