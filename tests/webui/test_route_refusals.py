@@ -144,6 +144,12 @@ STATUSES = {
 }
 
 
+def test_every_route_has_its_statuses_here(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    ours = {path.removeprefix(f"{PREFIX}/"): methods for path, methods in paths.items() if path.startswith(PREFIX)}
+    assert {(path, method) for path, methods in ours.items() for method in methods} == set(STATUSES)
+
+
 @pytest.mark.parametrize(("path", "method"), STATUSES)
 def test_every_status_is_documented_as_it_is_sent(client, path, method):
     document = client.get("/openapi.json").json()
