@@ -66,6 +66,9 @@ class Host(Protocol):
     def sigmas_of(self, sampler: Any) -> Tensor:
         """The table `[T]`, rising, that a sampler object of the k-diffusion family takes its levels from."""
 
+    def timesteps_of(self, sampler: Any, sigmas: Tensor) -> Tensor:
+        """The timesteps, fractions among them, at which such an object asks the UNet for these levels; same shape."""
+
     def alphas_cumprod_of(self, sampler: Any) -> Tensor:
         """The schedule `[T]`, falling, that a sampler object of the timesteps family steps on."""
 

@@ -15,7 +15,11 @@ SD_SIGMA_MAX = 14.6147
 
 
 def described(timesteps: Tensor, sigmas: Tensor) -> dict[str, Any]:
-    """The levels that a sampler visits, both `[n]` from the highest down; "start" is a sentence about the first."""
+    """The levels that a sampler visits, both `[n]` from the highest down, for JSON.
+
+    "timesteps" (0 to 999), "sigmas", "log_snr" (the natural logarithm of signal to noise), "start", a sentence about
+    the first, and "above_normal", the number of levels above the highest of the normal schedule.
+    """
     exact = sigmas.detach().to(device="cpu", dtype=torch.float64)
     return {
         "timesteps": [round(timestep, 2) for timestep in timesteps.tolist()],

@@ -34,10 +34,8 @@ class PreviewUnavailableError(RuntimeError):
 def schedule_preview(settings: Settings, request: PreviewRequest) -> dict[str, Any]:
     """The noise levels of a request, for JSON.
 
-    Returns "ours" and "host", each with "timesteps" (0 to 999), "sigmas", "log_snr" (the natural logarithm of signal
-    to noise), "start" in words and "above_normal", the number of levels above the highest of the normal schedule;
-    "notes", the plan's warnings. Raises PreviewUnavailableError, and SettingsError for an unknown sampler or schedule
-    type and for what the plan refuses.
+    Returns "ours" and "host", each as `levels.described` says, and "notes", the plan's warnings. Raises
+    PreviewUnavailableError, and SettingsError for an unknown sampler or schedule type and for what the plan refuses.
     """
     plan, sampler = plan_for(settings, request)
     return {**levels(plan, sampler, request), "notes": list(plan.warnings)}

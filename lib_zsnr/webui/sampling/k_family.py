@@ -11,7 +11,6 @@ import torch
 from modules import shared
 from torch import Tensor
 
-from lib_zsnr.core.schedule import timestep_of_sigma
 from lib_zsnr.core.spacing import TRAILING, Bridge, Spacing, karras_ramp
 from lib_zsnr.core.terminal import euler_steps, first_order_start, with_step_offset
 from lib_zsnr.plan.plan import Plan
@@ -128,11 +127,7 @@ def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | No
     """
     sigmas = sampler.get_sigmas(p, steps)
     sigmas = _visited_sigmas(sampler, plan, sigmas if t_enc is None else sigmas[steps - t_enc - 1 :])
-    table = hosts.current().sigmas_of(sampler)
-    if hosts.current().family_of(sampler) == "lcm":  # its table holds 50 of the levels, and only it knows which
-        return sampler.model_wrap.sigma_to_t(sigmas.to(table), quantize=False), sigmas
-    exact = (levels.detach().to(device="cpu", dtype=torch.float64) for levels in (table, sigmas))
-    return timestep_of_sigma(*exact), sigmas
+    return hosts.current().timesteps_of(sampler, sigmas), sigmas
 
 
 def _visited_sigmas(sampler: Any, plan: Plan | None, sigmas: Tensor) -> Tensor:

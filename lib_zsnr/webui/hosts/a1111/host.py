@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
+import torch
 from modules import sd_samplers, sd_samplers_lcm, sd_samplers_timesteps
 from torch import Tensor
 
+from lib_zsnr.core.schedule import timestep_of_sigma
 from lib_zsnr.plan.facts import Family, Model
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.a1111 import installing, model, other_rescale, unipc
@@ -33,6 +35,13 @@ class A1111:
     def sigmas_of(self, sampler: Any) -> Tensor:
         table: Tensor = sampler.model_wrap.sigmas
         return table
+
+    def timesteps_of(self, sampler: Any, sigmas: Tensor) -> Tensor:
+        table = self.sigmas_of(sampler)
+        if self.family_of(sampler) == "lcm":  # its table holds 50 of the levels, and only it knows which
+            timesteps: Tensor = sampler.model_wrap.sigma_to_t(sigmas.to(table), quantize=False)
+            return timesteps
+        return timestep_of_sigma(*(levels.detach().to("cpu", torch.float64) for levels in (table, sigmas)))
 
     def alphas_cumprod_of(self, sampler: Any) -> Tensor:
         schedule: Tensor = sampler.model_wrap_cfg.alphas
