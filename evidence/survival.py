@@ -73,19 +73,20 @@ def deviation_of_brightness(side: float) -> float:
 
 def _print_table() -> None:
     deviations = (0.3, 1, 3, 10, *(deviation_of_brightness(side) for side in (16, 32, 64, 128)))
-    print("r(s): " + " ".join(f"{s:6.1f}" for s in deviations))
+    print("| r(s) | " + " | ".join(f"s = {s:.3g}" for s in deviations) + " |")
+    print("|---|" + "---|" * len(deviations))
     for name in ("DPM++ 2M", "Euler"):
         for steps in (10, 20):
             ways = {
                 "the WebUI's default": BY_NAME[name].spacing.sigmas(NORMAL_SIGMAS, steps),
                 "trailing": TRAILING.sigmas(ZERO_SNR_SIGMAS, steps),
                 "bridge": BRIDGE.sigmas(ZERO_SNR_SIGMAS, steps),
-                "Karras, zero SNR": KARRAS.sigmas(ZERO_SNR_SIGMAS, steps),
-                "Exponential, zero SNR": EXPONENTIAL.sigmas(ZERO_SNR_SIGMAS, steps),
+                "Karras over zero SNR": KARRAS.sigmas(ZERO_SNR_SIGMAS, steps),
+                "Exponential over zero SNR": EXPONENTIAL.sigmas(ZERO_SNR_SIGMAS, steps),
             }
             for way, sigmas in ways.items():
-                found = survival(BY_NAME[name], sigmas, deviations)
-                print(f"{name}, {steps} steps, {way}: " + " ".join(f"{r:6.2f}" for r in found.tolist()))
+                values = survival(BY_NAME[name], sigmas, deviations).tolist()
+                print(f"| {name}, {steps} steps: {way} | " + " | ".join(f"{r:.2f}" for r in values) + " |")
 
 
 if __name__ == "__main__":
