@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from evidence.fitted import Fitted, deviation_of_brightness
 from evidence.levels import BRIDGE, EXPONENTIAL, KARRAS, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
 from evidence.samplers import BY_NAME, Sampler
 from lib_zsnr.core.spacing import TRAILING
@@ -62,15 +63,6 @@ def survival(sampler: Sampler, sigmas: Tensor, deviations: Sequence[float], **op
     return responses.square().sum(dim=0).sqrt() if sampler.stochastic else responses[0]
 
 
-def deviation_of_brightness(side: float) -> float:
-    """The standard deviation of the overall brightness of an image whose latents have this side (1/8 of its pixels).
-
-    0.85 for each unit of the side: the standard deviation of a channel's mean over images whose captions leave
-    brightness open, in the latents of the trained pair's autoencoder.
-    """
-    return 0.85 * side
-
-
 def _print_table() -> None:
     deviations = (0.3, 1, 3, 10, *(deviation_of_brightness(side) for side in (16, 32, 64, 128)))
     print("| r(s) | " + " | ".join(f"s = {s:.3g}" for s in deviations) + " |")
@@ -83,6 +75,7 @@ def _print_table() -> None:
                 "bridge": BRIDGE.sigmas(ZERO_SNR_SIGMAS, steps),
                 "Karras over zero SNR": KARRAS.sigmas(ZERO_SNR_SIGMAS, steps),
                 "Exponential over zero SNR": EXPONENTIAL.sigmas(ZERO_SNR_SIGMAS, steps),
+                "fitted to 1024 pixels": Fitted(128).sigmas(ZERO_SNR_SIGMAS, steps),
             }
             for way, sigmas in ways.items():
                 values = survival(BY_NAME[name], sigmas, deviations).tolist()

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evidence.fitted import Fitted
 from evidence.levels import BRIDGE, EXPONENTIAL, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
 from evidence.samplers import BY_NAME, SAMPLERS
 from evidence.survival import survival
@@ -73,3 +74,21 @@ def test_trailing_loses_the_brightness_of_large_images_and_the_webuis_default_mo
     )
     assert default < trailing < bridge < evenly == pytest.approx(1, abs=0.05)
     assert default < 0.3
+
+
+@given(st.integers(1, 150), st.floats(8, 512))
+def test_fitted_levels_fall_from_the_terminal_one(steps: int, side: float):
+    sigmas = Fitted(side).sigmas(ZERO_SNR_SIGMAS, steps)
+    assert len(sigmas) == steps + 1
+    assert sigmas[0] == ZERO_SNR_SIGMAS[-1]
+    assert sigmas[-1] == 0
+    assert (sigmas[1:] < sigmas[:-1]).all()
+
+
+@pytest.mark.parametrize("side", [16, 32, 64, 128])
+@pytest.mark.parametrize(("steps", "least", "most", "from_s"), [(20, 0.945, 1.05, 0.3), (10, 0.95, 1.08, 1.0)])
+def test_fitted_levels_keep_features_of_every_size(side: int, steps: int, least: float, most: float, from_s: float):
+    s = [s for s in (0.3, 1, 3, 10, 0.85 * 16, 0.85 * 32, 0.85 * 64, 0.85 * 128) if from_s <= s <= 0.851 * side]
+    found = survival(BY_NAME["DPM++ 2M"], Fitted(side).sigmas(ZERO_SNR_SIGMAS, steps), s)
+    assert found.min() > least
+    assert found.max() < most
