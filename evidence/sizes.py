@@ -8,13 +8,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor
-
 from evidence.brightness import distance, mean_value
 from evidence.exact_model import ExactModel
 from evidence.fitted import Fitted
-from evidence.levels import BRIDGE, EXPONENTIAL, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
+from evidence.levels import BRIDGE, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
+from evidence.measure import Start, prepare
 from evidence.samplers import BY_NAME, Sampler
 from evidence.toy_images import draw_bank
 from lib_zsnr.core.spacing import TRAILING
@@ -24,31 +22,25 @@ _REFERENCE_STEPS = 150
 COLUMNS = ("the WebUI's default", "its option", "trailing", "bridge", "fitted")
 
 
-def errors(model: ExactModel, noise: Tensor, reference: Tensor, sampler: Sampler, steps: int) -> list[float]:
-    """The brightness errors of one sampler by the spacings of COLUMNS.
-
-    noise: unit noise `[B, C, side, side]`. reference: the brightnesses `[B]` that many steps make of it.
-    """
+def errors(model: ExactModel, start: Start, sampler: Sampler, steps: int) -> list[float]:
+    """The brightness errors of one sampler by the spacings of COLUMNS."""
     chosen = (
         sampler.spacing.sigmas(NORMAL_SIGMAS, steps),
         sampler.spacing.sigmas(ZERO_SNR_SIGMAS, steps),
         TRAILING.sigmas(ZERO_SNR_SIGMAS, steps),
         BRIDGE.sigmas(ZERO_SNR_SIGMAS, steps),
-        Fitted(noise.shape[-1]).sigmas(ZERO_SNR_SIGMAS, steps),
+        Fitted(start.noise.shape[-1]).sigmas(ZERO_SNR_SIGMAS, steps),
     )
-    return [distance(mean_value(sampler.run(model, noise, sigmas)), reference).item() for sigmas in chosen]
+    return [distance(mean_value(sampler.run(model, start.noise, sigmas)), start.reference).item() for sigmas in chosen]
 
 
 def rows(side: int, images: int) -> Iterator[tuple[str, list[float]]]:
     """A title and the errors for each sampler and number of steps, on images of side x side values."""
     bank = draw_bank(size=side)
-    model = ExactModel(bank)
-    noise = torch.randn(images, *bank.shape[1:], generator=torch.Generator().manual_seed(1000))
-    many = EXPONENTIAL.sigmas(ZERO_SNR_SIGMAS, _REFERENCE_STEPS)
-    reference = mean_value(BY_NAME["DPM++ 2M"].run(model, noise, many))
+    (start,) = prepare(bank, images, seeds=1, reference_steps=_REFERENCE_STEPS)
     for name in SAMPLERS:
         for steps in STEPS:
-            yield f"{side}, {name}, {steps}", errors(model, noise, reference, BY_NAME[name], steps)
+            yield f"{side}, {name}, {steps}", errors(ExactModel(bank), start, BY_NAME[name], steps)
 
 
 def main() -> None:

@@ -16,26 +16,18 @@ SPACES: tuple[Space, ...] = get_args(Space)
 _SMALLEST_DEVIATION = 1e-6
 
 
-def _scaled_to_v(x: Tensor, sigma: Tensor) -> Tensor:
-    return x / (sigma**2 + 1)
-
-
-def _as_it_is(x: Tensor, sigma: Tensor) -> Tensor:
-    return x
-
-
-def _nothing(x: Tensor, level: Tensor) -> None:
-    return None
-
-
 # Every prediction is another one shifted by a multiple of x, the anchor, and scaled; scaling plays no part in a ratio
 # of standard deviations. So all that a space says is the anchor: where its zero lies among the outputs in question.
 Anchor = Callable[[Tensor, Tensor], Union[Tensor, None]]
-_OF_DENOISED: Mapping[Space, Anchor] = {"v": _scaled_to_v, "epsilon": _as_it_is, "x0": _nothing}
+_OF_DENOISED: Mapping[Space, Anchor] = {
+    "v": lambda x, sigma: x / (sigma**2 + 1),
+    "epsilon": lambda x, sigma: x,
+    "x0": lambda x, sigma: None,
+}
 """By x = x0 + sigma epsilon and sigma, both broadcast: for denoised outputs (k-diffusion's)."""
 _OF_EPSILON: Mapping[Space, Anchor] = {
     "v": lambda x, noise: noise * x,
-    "epsilon": _nothing,
+    "epsilon": lambda x, noise: None,
     "x0": lambda x, noise: x / noise,
 }
 """By x = sqrt(alphas_cumprod) x0 + noise epsilon and noise = sqrt(1 - alphas_cumprod): for epsilon outputs (DDIM's)."""

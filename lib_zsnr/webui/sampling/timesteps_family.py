@@ -47,13 +47,13 @@ def install(
     if spacing is not None:
         override_method(undo, sampler, "get_timesteps", lambda _: functools.partial(_loop_timesteps, sampler, spacing))
     func = sampler.func
-    grid = hosts.current().own_grid(func)
-    on_our_list = grid is not None and (spacing is not None or plan.first_order_above is not None)
-    if grid is not None and on_our_list:
+    on_our_list = spacing is not None or plan.first_order_above is not None
+    grid = hosts.current().own_grid(func) if on_our_list else None
+    if grid is not None:
         func = grid.on_timesteps(func, alphas_cumprod)
     if plan.first_order_above is not None:
         func = _first_order_start(func, alphas_cumprod, plan.first_order_above)
-    if grid is not None and on_our_list and spacing is None:
+    if grid is not None and spacing is None:
         func = grid.spread_first(func, alphas_cumprod)
     if img2img is not None:
         func = _with_plan_noising(func, spacing, alphas_cumprod, img2img)
