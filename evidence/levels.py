@@ -12,14 +12,15 @@ from k_diffusion import sampling
 from scipy import stats
 from torch import Tensor
 
+from lib_zsnr.core.bridge import Bridge
 from lib_zsnr.core.schedule import (
     rescale_zero_terminal_snr,
     scaled_linear_alphas_cumprod,
     sigma_of_timestep,
     sigmas_from_alphas_cumprod,
 )
-from lib_zsnr.core.spacing import Bridge, TimestepSpacing
 from lib_zsnr.core.spacing import Spacing as ExtensionSpacing
+from lib_zsnr.core.spacing import TimestepSpacing
 
 _ALPHAS_CUMPROD = scaled_linear_alphas_cumprod()
 NORMAL_SIGMAS = sigmas_from_alphas_cumprod(_ALPHAS_CUMPROD).float()
@@ -81,5 +82,5 @@ def noise_levels(table: Tensor, spacing: Spacing, steps: int, whole_timesteps: b
     whole_timesteps: for DDIM and PLMS, which end in the level of timestep 0 in place of 0.
     """
     if whole_timesteps and isinstance(spacing, TimestepSpacing):
-        return table[torch.cat([spacing.timesteps(steps, len(table)), torch.zeros(1, dtype=torch.int64)])]
+        return table[torch.cat([spacing.timesteps(table, steps), torch.zeros(1, dtype=torch.int64)])]
     return spacing.sigmas(table, steps)

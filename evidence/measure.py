@@ -83,14 +83,14 @@ def measure_variant(
         spread=max(errors) - min(errors),
         against="bank" if sampler.stochastic else "reference run",
         noise_schedule="normal" if variant == "host default" else "zero terminal SNR",
-        spacing=_spacing_name(sampler, variant, steps),
+        spacing=_spacing_name(sampler, variant, steps, bank.shape[-1]),
         first_sigmas=[round(sigma, 4) for sigma in run.sigmas[:_FIRST_LEVELS]],
         model_calls=run.calls,
     )
 
 
-def _spacing_name(sampler: Sampler, variant: Variant, steps: int) -> str:
-    chosen = variant_spacing(sampler, variant, steps)
+def _spacing_name(sampler: Sampler, variant: Variant, steps: int, side: int) -> str:
+    chosen = variant_spacing(sampler, variant, steps, side)
     if chosen is None:
         return "host" if variant == "ours" else sampler.spacing.name
     return chosen.name

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from evidence.brightness import distance, mean_value
 from evidence.exact_model import ExactModel
-from evidence.fitted import Fitted
 from evidence.levels import BRIDGE, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
 from evidence.measure import Start, prepare
 from evidence.samplers import BY_NAME, Sampler
 from evidence.toy_images import draw_bank
+from lib_zsnr.core.fitted import Fitted
 from lib_zsnr.core.spacing import TRAILING
 
 SAMPLERS, STEPS = ("DPM++ 2M", "Euler"), (10, 20)

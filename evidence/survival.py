@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from evidence.fitted import Fitted, deviation_of_brightness
 from evidence.levels import BRIDGE, EXPONENTIAL, KARRAS, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
 from evidence.samplers import BY_NAME, Sampler
+from lib_zsnr.core.fitted import Fitted, deviation_of_brightness
 from lib_zsnr.core.spacing import TRAILING
 
 _MOST_DRAWS = 4  # of a sampler's own noise, in one step

@@ -11,12 +11,14 @@ from torch import Tensor
 from evidence.exact_model import ExactModel
 from evidence.levels import EXPONENTIAL, NORMAL_SIGMAS, ZERO_SNR_SIGMAS, noise_levels
 from evidence.samplers import BY_NAME, Sampler
-from lib_zsnr.core.spacing import Bridge, Spacing
+from lib_zsnr.core.spacing import Spacing
 from lib_zsnr.core.terminal import first_order_start
 from lib_zsnr.plan.facts import Sampler as SamplerFacts
-from lib_zsnr.plan.spacing import choose_spacing
+from lib_zsnr.plan.spacing import choose_landing, choose_spacing
 from lib_zsnr.settings import Settings
 
+SETTINGS = Settings(enabled=True)
+"""The panel's defaults, with the box ticked."""
 Variant = Literal["host default", "host option", "ours"]
 VARIANTS: tuple[Variant, ...] = ("host default", "host option", "ours")
 
@@ -32,7 +34,7 @@ class Run:
 
 def sample(sampler: Sampler, variant: Variant, steps: int, model: ExactModel, noise: Tensor) -> Run:
     """Sample pictures from unit noise `[B, C, H, W]`."""
-    sigmas = variant_levels(sampler, variant, steps)
+    sigmas = variant_levels(sampler, variant, steps, noise.shape[-1])
     options = _options(sampler, variant, steps, sigmas)
     above = sampler.traits.first_order_steps_above(steps) if variant == "ours" else None
     if above is not None:
@@ -42,26 +44,32 @@ def sample(sampler: Sampler, variant: Variant, steps: int, model: ExactModel, no
     return Run(pictures, sigmas.tolist(), model.calls - before)
 
 
-def variant_levels(sampler: Sampler, variant: Variant, steps: int) -> Tensor:
-    """The noise levels of one sampler, highest first. They end in 0, for DDIM and PLMS in the level they stop at."""
+def variant_levels(sampler: Sampler, variant: Variant, steps: int, side: int) -> Tensor:
+    """The noise levels of one sampler, highest first. They end in 0, for DDIM and PLMS in the level they stop at.
+
+    side: of the images, in values; that of the latents.
+    """
     table = NORMAL_SIGMAS if variant == "host default" else ZERO_SNR_SIGMAS
-    spacing = variant_spacing(sampler, variant, steps) or sampler.spacing
+    spacing = variant_spacing(sampler, variant, steps, side) or sampler.spacing
     discards = sampler.discards and spacing.may_discard
     again, times = sampler.traits.restart_counts(steps)
     levels = noise_levels(table, spacing, steps - again * times + int(discards), sampler.of_timesteps_family)
     if variant == "ours" and sampler.traits.own_levels and steps > 2:
         # Only its ends count, and where its first step, which is not its own, lands.
-        levels[1] = Bridge(sampler.traits.landing_sigma_per_step).landing_sigma(steps)
+        levels[1] = choose_landing(SETTINGS, _facts(sampler, steps, side)).landing_sigma(steps)
     return torch.cat([levels[:-2], levels[-1:]]) if discards else levels
 
 
-def variant_spacing(sampler: Sampler, variant: Variant, steps: int) -> Spacing | None:
+def variant_spacing(sampler: Sampler, variant: Variant, steps: int, side: int) -> Spacing | None:
     """What the extension's plan chooses for the sampler; None for the WebUI's own, as without the extension."""
     if variant != "ours":
         return None
+    return choose_spacing(SETTINGS, _facts(sampler, steps, side), zero=True).value
+
+
+def _facts(sampler: Sampler, steps: int, side: int) -> SamplerFacts:
     family = "timesteps" if sampler.of_timesteps_family else "k-diffusion"
-    facts = SamplerFacts(sampler.name, family, steps=steps, traits=sampler.traits)
-    return choose_spacing(Settings(enabled=True), facts, zero=True).value
+    return SamplerFacts(sampler.name, family, steps=steps, side=side, traits=sampler.traits)
 
 
 def sample_reference(model: ExactModel, noise: Tensor, steps: int = 300) -> Tensor:

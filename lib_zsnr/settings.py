@@ -35,7 +35,8 @@ class Field:
 
     followed: following the checkpoint decides it, since it is what the model was trained for; the others are the
     person's choice. spacing: it asks for the spacing of its name, which the plan may have to leave out.
-    in_preset: a preset holds it. in_grid: the X/Y/Z plot has an axis for it.
+    in_preset: a preset holds it. in_grid: the X/Y/Z plot has an axis for it. superseded: another has taken its place;
+    requests and infotext bring back what was made with it, and the panel shows it only where it is ticked.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Field:
     spacing: bool = False
     in_preset: bool = True
     in_grid: bool = True
+    superseded: bool = False
 
     def check(self, value: Any) -> bool | float:
         """The value, or a SettingsError that names field, value and what is allowed. -0 comes back as 0."""
@@ -116,10 +118,14 @@ class Settings:
         allowed="a number from 0 to 1",
     )
     bridge: bool = _row(
-        False, "Bridge spacing", "ZSNR bridge",
-        "For few steps on the zero-terminal-SNR schedule: overall brightness comes closer to a many-step image than "
-        "with trailing spacing.",
-        spacing=True,
+        False, "Bridge spacing (of earlier versions)", "ZSNR bridge",
+        "Brings back an image that an earlier version made with it. Fit to the image size has taken its place.",
+        spacing=True, in_preset=False, in_grid=False, superseded=True,
+    )
+    fit_to_size: bool = _row(
+        True, "Fit to the image size", "ZSNR fit to size",
+        "Puts the first steps where the brightness of an image of this size is decided; without it, large images come "
+        "out greyer. Works with trailing spacing on the zero-terminal-SNR schedule.",
     )
     # fmt: on
     rescale_space: RescaleSpace = "v"

@@ -85,6 +85,7 @@ DEFAULTS = tuple(
         field.tooltip,
     )
     for field in FIELDS
+    if not field.superseded
 )
 SWITCHED_ON = next(row for row in DEFAULTS if row.key == f"{PREFIX}enabled")
 SETTINGS_PAGE_ROWS = (*DEFAULTS, RESCALE_SPACE, SCHEDULE_TYPE, SHOW_PREVIEW, PASTE_SWITCHES_OFF)

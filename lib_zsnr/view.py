@@ -33,8 +33,9 @@ class PanelHost(Protocol):
         """What a control shows when the page is opened."""
 
     def view(self, values: Sequence[Any], request: Mapping[str, Any], seen: str) -> View:
-        """What to show. request: sampling, scheduler, steps, denoising_strength, where the page has them.
+        """What to show.
 
+        request: sampling, scheduler, steps, denoising_strength, width and height, where the page has them.
         seen: the key of the checkpoint that was shown last.
         """
 

@@ -11,16 +11,6 @@ from torch import Tensor
 
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS, sigma_of_timestep
 
-# Where the bridge lands below the terminal level: at a sigma of so much for each step. Found on the exact model of
-# `evidence`: a lower landing makes the jump less accurate, a higher one makes the remaining steps coarser, so the best
-# landing rises with the steps (for DPM++ 2M it is 36 at 6 steps, 50 at 10, 80 at 20).
-_LANDING_SIGMA_PER_STEP = 5.0
-# Found on the trained model of evidence/pair: with 6 steps of DPM++ 2M the Frechet distance is 4.5 by 5 for each step,
-# 2.2 by 4, and 2.5 by trailing; with 7 steps 5 is as good as trailing.
-_FEW_STEPS, _LANDING_SIGMA_PER_FEW_STEPS = 6, 4.0
-# Karras' own 7 spends more steps on the end, which matters little here; 3 has too few there for DPM++ 2M.
-_BRIDGE_RHO = 5.0
-
 
 class Spacing(Protocol):
     """A way of choosing noise levels.
@@ -49,18 +39,18 @@ class Spacing(Protocol):
 class TimestepSpacing(Spacing, Protocol):
     """A spacing for samplers that visit whole timesteps as well."""
 
-    def timesteps(self, steps: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:
-        """The timesteps of a whole run: int64 `[steps]`, strictly falling from `num_train_timesteps - 1`.
+    def timesteps(self, table: Tensor, steps: int) -> Tensor:
+        """The timesteps of a whole run on the table `[T]`: int64 `[steps]`, strictly falling from T - 1.
 
-        Raises ValueError unless 1 <= steps <= num_train_timesteps.
+        Raises ValueError unless 1 <= steps <= T.
         """
 
-    def tail(self, steps: int, calls: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:
+    def tail(self, table: Tensor, steps: int, calls: int) -> Tensor:
         """The last `calls` timesteps of a list of `steps`, as image-to-image visits them: int64, strictly falling.
 
-        Lists of more than `num_train_timesteps` steps (hires fix at low strength) have no whole timesteps of their own:
-        the tail then starts at the same level and visits as many distinct timesteps as there are below it, so it can be
-        shorter than `calls`. Raises ValueError unless 1 <= calls <= steps.
+        Lists of more than T steps (hires fix at low strength) have no whole timesteps of their own: the tail then
+        starts at the same level and visits as many distinct timesteps as there are below it, so it can be shorter than
+        `calls`. Raises ValueError unless 1 <= calls <= steps.
         """
 
 
@@ -71,24 +61,19 @@ class Trailing:
     name = "trailing"
     may_discard = True
 
-    def timesteps(self, steps: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:
-        """As `TimestepSpacing.timesteps`."""
-        if not 1 <= steps <= num_train_timesteps:
-            msg = f"trailing spacing got {steps} steps; allowed are 1 to {num_train_timesteps}, one for each timestep"
-            raise ValueError(msg)
-        # The cut matters: for 62 of 1..1000 steps the floating-point steps of arange give one entry too many.
-        levels = np.arange(num_train_timesteps, 0, -num_train_timesteps / steps)[:steps]
-        return torch.from_numpy(np.round(levels).astype(np.int64) - 1)
+    def timesteps(self, table: Tensor, steps: int) -> Tensor:
+        """As `TimestepSpacing.timesteps`; of the table only the length counts."""
+        return trailing_timesteps(steps, len(table))
 
-    def tail(self, steps: int, calls: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:
-        """As `TimestepSpacing.tail`."""
+    def tail(self, table: Tensor, steps: int, calls: int) -> Tensor:
+        """As `TimestepSpacing.tail`; of the table only the length counts."""
         if not 1 <= calls <= steps:
             msg = f"got {calls} calls out of {steps} steps; allowed are 1 to {steps}"
             raise ValueError(msg)
-        if steps <= num_train_timesteps:
-            return self.timesteps(steps, num_train_timesteps)[steps - calls :]
-        below = max(round(num_train_timesteps * calls / steps), 1)
-        return self.timesteps(min(calls, below), below)
+        if steps <= len(table):
+            return trailing_timesteps(steps, len(table))[steps - calls :]
+        below = max(round(len(table) * calls / steps), 1)
+        return trailing_timesteps(min(calls, below), below)
 
     def sigmas(self, table: Tensor, steps: int) -> Tensor:
         """As `Spacing.sigmas`; 0 steps give the final 0 alone.
@@ -102,7 +87,7 @@ class Trailing:
         if steps == 0:
             return table.new_zeros(1)
         if steps <= len(table):
-            visited = table[self.timesteps(steps, len(table)).to(table.device)]
+            visited = table[trailing_timesteps(steps, len(table)).to(table.device)]
         else:
             evenly = torch.arange(steps, 0, -1, dtype=torch.float64).mul(len(table) - 1).div(steps)
             visited = sigma_of_timestep(table, evenly.to(table.device))
@@ -115,50 +100,23 @@ class Trailing:
     def sigmas_from(self, table: Tensor, sigma: Tensor, steps: int) -> Tensor:
         """As `Spacing.sigmas_from`: trailing over the table up to the entry that is nearest to the level."""
         start = int((table.cpu() - sigma.cpu()).abs().argmin())
-        return table[self.timesteps(min(steps, start + 1), start + 1).to(table.device)]
+        return table[trailing_timesteps(min(steps, start + 1), start + 1).to(table.device)]
 
 
 TRAILING = Trailing()
 
 
-@dataclass(frozen=True)
-class Bridge:
-    """The terminal level, then a landing and down from there as a ramp of Karras et al. 2022 (equation 5).
+def trailing_timesteps(steps: int, num_train_timesteps: int = NUM_TRAIN_TIMESTEPS) -> Tensor:
+    """Trailing spacing: int64 `[steps]`, from `num_train_timesteps - 1` down. Lin et al. 2023, Table 2.
 
-    With few steps trailing jumps from sigma 4519 to 18 at once, and overall brightness is set in between. From 3 steps
-    on the last level before 0 is trailing's: going down to the table's lowest, as Karras does, spends steps where
-    hardly anything changes any more.
-
-    landing_sigma_per_step: where it lands, for each step; None for the usual 5, or 4 with 6 steps and fewer.
+    Raises ValueError unless 1 <= steps <= num_train_timesteps.
     """
-
-    landing_sigma_per_step: float | None = None
-
-    name = "bridge"
-    may_discard = False
-
-    def landing_sigma(self, steps: int) -> float:
-        """The sigma at which it goes on after the terminal level."""
-        if self.landing_sigma_per_step is not None:
-            return self.landing_sigma_per_step * steps
-        return (_LANDING_SIGMA_PER_FEW_STEPS if steps <= _FEW_STEPS else _LANDING_SIGMA_PER_STEP) * steps
-
-    def sigmas(self, table: Tensor, steps: int) -> Tensor:
-        """As `Spacing.sigmas`; with very many steps the table's last level but one is the landing.
-
-        Raises ValueError for fewer steps than 1.
-        """
-        if steps < 1:
-            msg = f"bridge spacing got {steps} steps; allowed are 1 and more"
-            raise ValueError(msg)
-        landing = min(self.landing_sigma(steps), table[-2].item())
-        lowest = table[TRAILING.timesteps(min(steps, len(table)), len(table))[-1]].item()
-        below = karras_ramp(landing, lowest, max(steps - 1, 0), _BRIDGE_RHO).to(table)
-        return torch.cat([table[-1:], below, table.new_zeros(1)])
-
-    def sigmas_from(self, table: Tensor, sigma: Tensor, steps: int) -> Tensor:
-        """As `Spacing.sigmas_from`. It is for whole runs, so the level is the terminal one."""
-        return self.sigmas(table, steps)[:-1]
+    if not 1 <= steps <= num_train_timesteps:
+        msg = f"trailing spacing got {steps} steps; allowed are 1 to {num_train_timesteps}, one for each timestep"
+        raise ValueError(msg)
+    # The cut matters: for 62 of 1..1000 steps the floating-point steps of arange give one entry too many.
+    levels = np.arange(num_train_timesteps, 0, -num_train_timesteps / steps)[:steps]
+    return torch.from_numpy(np.round(levels).astype(np.int64) - 1)
 
 
 def karras_ramp(sigma_max: float, sigma_min: float, levels: int, rho: float = 7.0) -> Tensor:

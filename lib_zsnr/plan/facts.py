@@ -28,6 +28,7 @@ class Sampler:
     """The sampler as the plan needs it. `schedule_type` is what the person picked, "Automatic" for the default.
 
     starts_below_terminal: image-to-image at a denoising strength that leaves out the first levels.
+    side: of the latents, 1/8 of the image's; of one that is not square the root of width times height.
     rescaled_by: the extension that rescales the guidance of this request already, "" where none does.
     traits: what is known of the function that runs.
     """
@@ -37,5 +38,6 @@ class Sampler:
     schedule_type: str = "Automatic"
     steps: int = 20
     starts_below_terminal: bool = False
+    side: float = 64.0
     rescaled_by: str = ""
     traits: SamplerTraits = UNKNOWN

@@ -9,9 +9,9 @@ from lib_zsnr.core.spacing import Spacing
 from lib_zsnr.plan.choice import Choice
 from lib_zsnr.plan.facts import Model, Prediction, Sampler
 from lib_zsnr.plan.model import choose_prediction, choose_zero_terminal_snr, follow_report
-from lib_zsnr.plan.spacing import choose_spacing, notes_on_solver
+from lib_zsnr.plan.spacing import Landing, choose_landing, choose_spacing, notes_on_solver
 from lib_zsnr.sentences import sentence
-from lib_zsnr.settings import SPACINGS, Settings
+from lib_zsnr.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Plan:
     active: False leaves the WebUI alone. spacing: None keeps the levels that the WebUI would visit.
     replaces_schedule: False keeps the noise schedule that the WebUI would use, whatever it is.
     rescale_space: where CFG rescale measures. first_order_above: as in `samplers.SamplerTraits`.
+    landing: where a sampler that chooses its own levels goes on after the terminal one.
     warnings: where the plan departs from the request, and what to expect, in whole sentences.
     follow_report: how following the checkpoint decided, for the log; "" where it was not followed.
     """
@@ -33,7 +34,7 @@ class Plan:
     rescale_space: Space = "v"
     replaces_schedule: bool = True
     first_order_above: float | None = None
-    landing_sigma_per_step: float | None = None
+    landing: Landing | None = None
     warnings: tuple[str, ...] = ()
     follow_report: str = ""
 
@@ -48,7 +49,8 @@ class Plan:
             "zero_terminal_snr": self.zero_terminal_snr,
             "v_prediction": self.prediction == "v",
             "cfg_rescale": self.cfg_rescale,
-            **{name: name == self.spacing_name for name in SPACINGS},
+            "trailing": self.spacing_name in ("trailing", "fitted"),
+            "bridge": self.spacing_name == "bridge",
         }
 
 
@@ -80,7 +82,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         cfg_rescale=cfg_rescale.value,
         rescale_space=_rescale_space(settings, prediction.value),
         first_order_above=sampler.traits.first_order_steps_above(sampler.steps) if zero.value else None,
-        landing_sigma_per_step=sampler.traits.landing_sigma_per_step,
+        landing=choose_landing(settings, sampler) if zero.value else None,
         warnings=(
             *_notes_on_file(settings, model),
             *prediction.notes,

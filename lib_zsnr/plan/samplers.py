@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from lib_zsnr.core.fitted import HIGHEST_LANDING
+
 TERMINAL = math.inf
 """For `first_order_above`: the step out of the terminal level alone."""
 
@@ -24,9 +26,9 @@ class SamplerTraits:
     own_levels: it chooses its own noise levels between the highest and the lowest, so that no spacing reaches it.
     restarts: from 20 steps on it puts levels of its own in the place of those given, and climbs back near the end:
     see `restart_counts`.
-    trailing_from_steps: with fewer steps trailing over the zero-SNR range is worse than the sampler's default in the
-    WebUI, and bridge spacing takes its place.
-    landing_sigma_per_step: where bridge spacing goes on after the terminal level; None for the usual place.
+    fitted_from_steps: with fewer steps trailing is better than levels that are fitted to the size of the image.
+    highest_landing: where fitted levels go on after the terminal one, see `core.fitted.Fitted`.
+    bridge_sigma_per_step: the same of bridge spacing; None for its usual place.
     cfg_scale_divisor: what it divides the CFG scale by.
     enough_steps: from this many steps on it paints black and white as a converged image does, at CFG scales of 5 to
     10 with and without rescale; below, the person is told. None: no number of steps was enough every time.
@@ -37,8 +39,9 @@ class SamplerTraits:
     first_order_below_steps: int | None = None
     own_levels: bool = False
     restarts: bool = False
-    trailing_from_steps: int = 0
-    landing_sigma_per_step: float | None = None
+    fitted_from_steps: int = 1
+    highest_landing: float = HIGHEST_LANDING
+    bridge_sigma_per_step: float | None = None
     cfg_scale_divisor: float = 1.0
     enough_steps: int | None = 0
     known: bool = True
@@ -62,10 +65,7 @@ UNKNOWN_WITH_OWN_LEVELS = SamplerTraits(own_levels=True, known=False)
 # By the names of the functions in k-diffusion and in the WebUI.
 _ROWS = {
     "sample_euler": SamplerTraits(),
-    # Brightness errors on the exact model (make demo ALL=1) by default, trailing and bridge: at 10 steps .123, .138 and
-    # .082; DPM++ SDE at 8 steps .065, .080, .018; DPM++ 2S a at 6 .122, .138, .051. Under guidance the bridge is as
-    # good.
-    "sample_euler_ancestral": SamplerTraits(trailing_from_steps=12),
+    "sample_euler_ancestral": SamplerTraits(highest_landing=2.0),
     "sample_lms": SamplerTraits(enough_steps=10),
     "sample_heun": SamplerTraits(TERMINAL, enough_steps=8),
     "sample_dpm_2": SamplerTraits(TERMINAL, enough_steps=8),
@@ -73,17 +73,17 @@ _ROWS = {
     # order there turned every fourth black image white (30 steps, CFG 5 and 7.5, no rescale).
     "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, enough_steps=15),
     "sample_dpmpp_2m": SamplerTraits(),
-    "sample_dpmpp_2s_ancestral": SamplerTraits(trailing_from_steps=8),
-    "sample_dpmpp_sde": SamplerTraits(trailing_from_steps=10),
+    "sample_dpmpp_2s_ancestral": SamplerTraits(highest_landing=2.0),
+    "sample_dpmpp_sde": SamplerTraits(highest_landing=2.0),
     # The bridge lands lower for it, since it extrapolates across what it jumped: at 10 steps its brightness error on
     # the exact model is .037 by 5, .027 by this, .12 by trailing, .088 by default.
-    "sample_dpmpp_2m_sde": SamplerTraits(trailing_from_steps=12, landing_sigma_per_step=2.2, enough_steps=15),
+    "sample_dpmpp_2m_sde": SamplerTraits(highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=15),
     # The bridge does not suit it under guidance: with 8 steps at CFG 7.5 its white is .71 by it, .91 by trailing.
-    "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, enough_steps=20),
+    "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, highest_landing=2.0, enough_steps=20),
     # It divides the range evenly, so a high landing leaves it too few steps at the levels that set brightness: with
     # 20 steps at CFG 7.5 its white is .88 by this, .82 by the usual 5. A lower one is worse than the WebUI's default on
     # the exact model (10 steps: .169 by 1.25, .136 by default, .086 by this).
-    "sample_dpm_fast": SamplerTraits(TERMINAL, own_levels=True, landing_sigma_per_step=2.0, enough_steps=40),
+    "sample_dpm_fast": SamplerTraits(TERMINAL, own_levels=True, bridge_sigma_per_step=2.0, enough_steps=40),
     "sample_dpm_adaptive": SamplerTraits(own_levels=True),
     "restart_sampler": SamplerTraits(TERMINAL, restarts=True, enough_steps=8),
     "ddim": SamplerTraits(),

@@ -1,12 +1,19 @@
-"""Which spacing a sampler call uses: trailing if that suits the sampler, else another one, and why."""
+"""Which spacing a sampler call uses: trailing, or its first levels fitted to the size of the image; and why."""
 
 from __future__ import annotations
 
-from lib_zsnr.core.spacing import TRAILING, Bridge, Spacing
+from typing import Union
+
+from lib_zsnr.core.bridge import Bridge
+from lib_zsnr.core.fitted import Fitted
+from lib_zsnr.core.spacing import TRAILING, Spacing
 from lib_zsnr.plan.choice import Choice
 from lib_zsnr.plan.facts import Sampler
 from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import Settings
+
+Landing = Union[Bridge, Fitted]
+"""Has `landing_sigma(steps)`."""
 
 
 def choose_spacing(settings: Settings, sampler: Sampler, zero: bool) -> Choice[Spacing | None]:
@@ -22,24 +29,36 @@ def choose_spacing(settings: Settings, sampler: Sampler, zero: bool) -> Choice[S
     if sampler.traits.own_levels:
         text = "Trailing spacing was not used: {name} chooses its own noise levels."
         return Choice(None, (sentence(text, name=sampler.name),))
-    bridge = Bridge(sampler.traits.landing_sigma_per_step)
     against = _against_the_bridge(sampler, zero) if settings.bridge else ""
-    bridged = settings.bridge and not against
     notes = [against] if against else []
+    bridged = settings.bridge and not against
     if not (bridged or settings.trailing):
         return Choice(None, tuple(notes))
     if picked and bridged:
         notes.append(sentence("Bridge spacing replaced the schedule type {type}.", type=sampler.schedule_type))
     elif picked:
         notes.append(sentence("Trailing spacing replaced the schedule type {type}.", type=sampler.schedule_type))
-    needed = _steps_needed_by_trailing(sampler, zero)
-    if not bridged and sampler.steps < needed and settings.schedule_type_policy != "trailing":
-        text = (
-            "Bridge spacing was used instead of trailing: with fewer than {needed} steps, {name} is less accurate in "
-            "brightness with trailing than with the WebUI's default."
-        )
-        return Choice(bridge, (*notes, sentence(text, name=sampler.name, needed=needed)))
-    return Choice(bridge if bridged else TRAILING, tuple(notes))
+    if bridged:
+        return Choice(Bridge(sampler.traits.bridge_sigma_per_step), tuple(notes))
+    return Choice(_fitted(sampler) if zero and _fits(settings, sampler) else TRAILING, tuple(notes))
+
+
+def choose_landing(settings: Settings, sampler: Sampler) -> Landing:
+    """Where a sampler that chooses its own levels goes on after the terminal one of a zero-terminal-SNR schedule."""
+    return _fitted(sampler) if _fits(settings, sampler) else Bridge(sampler.traits.bridge_sigma_per_step)
+
+
+def _fitted(sampler: Sampler) -> Fitted:
+    return Fitted(sampler.side, sampler.traits.highest_landing)
+
+
+def _fits(settings: Settings, sampler: Sampler) -> bool:
+    """Whether the levels are fitted to the size of the image, given that the schedule is zero terminal SNR.
+
+    Not where sampling starts below the levels that decide brightness: there is nothing to fit.
+    """
+    wanted = settings.trailing and settings.fit_to_size and settings.schedule_type_policy != "trailing"
+    return wanted and not sampler.starts_below_terminal and sampler.steps >= sampler.traits.fitted_from_steps
 
 
 def _against_the_bridge(sampler: Sampler, zero: bool) -> str:
@@ -54,11 +73,6 @@ def _against_the_bridge(sampler: Sampler, zero: bool) -> str:
         text = "Bridge spacing was not used: at this denoising strength sampling does not start from pure noise."
         return sentence(text)
     return ""
-
-
-def _steps_needed_by_trailing(sampler: Sampler, zero: bool) -> int:
-    """From how many steps on trailing suits the sampler; 0 if sampling starts with the overall brightness given."""
-    return 0 if sampler.starts_below_terminal or not zero else sampler.traits.trailing_from_steps
 
 
 def notes_on_solver(sampler: Sampler, zero: bool) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ MAX_BYTES = 4_000_000
 """Longest file that is read: a preset takes 200 bytes, so this holds some twenty thousand."""
 
 _MAX_DIGITS = 19  # 2 ** 63
+_BRIDGE = "bridge"
 _FIELDS = tuple(FIELD_BY_NAME[name] for name in PRESET_FIELDS)
 
 
@@ -31,7 +32,11 @@ class LaterVersionError(ValueError):
 
 
 def check(values: Mapping[str, Any]) -> dict[str, bool | float]:
-    """The values of a preset, all of PRESET_FIELDS. Raises SettingsError for a wrong, missing or unknown one."""
+    """The values of a preset, all of PRESET_FIELDS. Raises SettingsError for a wrong, missing or unknown one.
+
+    Those that a program of an earlier version gives are understood, see `_renewed`.
+    """
+    values = _renewed(values)
     wrong = {
         "missing": [name for name in PRESET_FIELDS if name not in values],
         "unknown": [name for name in values if name not in PRESET_FIELDS],
@@ -79,7 +84,26 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[str, Preset]]:
 def _preset(key: str, entry: Any) -> Preset:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise SettingsError(f"the preset {quoted(key)} has no name")
+    entry = _renewed(entry)
     return Preset(entry["name"], {f.name: f.check(entry.get(f.name, f.default)) for f in _FIELDS})
+
+
+def without_superseded(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of the file without what this version does not save any more; what later versions have in it stays."""
+    return {name: value for name, value in entry.items() if name != _BRIDGE}
+
+
+def _renewed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a preset as this version has them.
+
+    Bridge spacing, which an earlier version had in its place, asked for what fitting to the image size does better.
+    """
+    bridge = FIELD_BY_NAME[_BRIDGE].check(values.get(_BRIDGE, False))
+    kept = without_superseded(values)
+    if _BRIDGE not in values:
+        return kept
+    renewed = {**kept, "trailing": True, "fit_to_size": True} if bridge else kept
+    return {"fit_to_size": FIELD_BY_NAME["fit_to_size"].default, **renewed}
 
 
 def _number(digits: str) -> int:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib_zsnr.presets.content import MAX_BYTES, VERSION, LaterVersionError, Preset, check, parse
+from lib_zsnr.presets.content import MAX_BYTES, VERSION, LaterVersionError, Preset, check, parse, without_superseded
 from lib_zsnr.presets.file import locked, read_bytes, real, replace_file
 from lib_zsnr.settings import TITLE
 
@@ -51,7 +51,7 @@ class PresetStore:
         """Save a preset. Raises SettingsError for a wrong value, PresetError where the file cannot be written."""
         preset = Preset(name, check(values))
         with self._changing() as entries:
-            entries[key] = {**entries.get(key, {}), "name": preset.name, **preset.values}
+            entries[key] = {**without_superseded(entries.get(key, {})), "name": preset.name, **preset.values}
         return preset
 
     def forget(self, key: str) -> bool:

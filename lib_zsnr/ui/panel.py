@@ -10,7 +10,7 @@ import gradio as gr
 
 from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, FOLLOWED, TITLE, Field
 from lib_zsnr.ui import html
-from lib_zsnr.view import PanelHost
+from lib_zsnr.view import PanelHost, View
 
 # Smaller changes are not visible.
 SLIDER_STEP = 0.05
@@ -18,7 +18,8 @@ SWITCH = "enabled"
 ROWS = (
     ("follow_checkpoint",),
     ("zero_terminal_snr", "v_prediction"),
-    ("trailing", "bridge"),
+    ("trailing", "fit_to_size"),
+    ("bridge",),
     ("cfg_rescale",),
 )
 """The layout of the controls in the accordion; a request has them in the order of the field table."""
@@ -72,7 +73,7 @@ def build(accordion: Callable[..., Any], element_id: Callable[[str], str], host:
 
 
 def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
-    """Have the panel follow its own controls and the page's: sampling, scheduler, steps, denoising_strength.
+    """Have the panel follow its own controls and the page's, which are those of `PanelHost.view`'s request.
 
     Without a queue, so that it answers while an image is being made.
     """
@@ -82,7 +83,7 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
     def show(*given: Any) -> list[Any]:
         *values, seen = given
         view = host.view(values[:count], dict(zip(names, values[count:])), seen)
-        updates = [_update(field, view.locked, view.filled) for field in FIELDS]
+        updates = [_update(field, value, view) for field, value in zip(FIELDS, values)]
         return [*updates, html.status(view), html.figure(view), gr.update(interactive=view.has_preset), view.key]
 
     def save(*values: Any) -> str:
@@ -103,11 +104,13 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
         event.then(show, inputs=inputs, outputs=outputs, **event_options)
 
 
-def _update(field: Field, locked: Mapping[str, Any], filled: Mapping[str, Any]) -> Any:
-    if field.name in locked:
-        return gr.update(value=locked[field.name], interactive=False)
-    free = {"interactive": True} if field.name in FOLLOWED else {}
-    return gr.update(value=filled[field.name], **free) if field.name in filled else gr.update(**free)
+def _update(field: Field, value: Any, view: View) -> Any:
+    if field.name in view.locked:
+        return gr.update(value=view.locked[field.name], interactive=False)
+    changed: dict[str, Any] = {"interactive": True} if field.name in FOLLOWED else {}
+    if field.superseded:
+        changed["visible"] = value is True
+    return gr.update(value=view.filled[field.name], **changed) if field.name in view.filled else gr.update(**changed)
 
 
 def _message(text: str) -> str:
@@ -117,5 +120,6 @@ def _message(text: str) -> str:
 def _control(field: Field, elem_id: str, default: bool | float) -> Any:
     common = {"label": field.label, "elem_id": elem_id, "interactive": True}
     if isinstance(field.default, bool):
-        return gr.Checkbox(default, min_width=160, elem_classes=["zsnr-lockable"], **common)
+        shown = default is True or not field.superseded
+        return gr.Checkbox(default, min_width=160, elem_classes=["zsnr-lockable"], visible=shown, **common)
     return gr.Slider(field.minimum, field.maximum, default, step=SLIDER_STEP, **common)

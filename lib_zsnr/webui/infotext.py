@@ -39,7 +39,10 @@ def describe_pass(effective: Settings, plan: Plan, guided: bool = True, policy_d
     if effective.rescale_only:
         # What brings the same image back is the tag in the prompt.
         return {RESCALE_ONLY: _RESCALE.as_text(done["cfg_rescale"]), **keys, **last}
-    fields = {field.infotext: _as_text(field, getattr(effective, field.name), done) for field in FIELDS}
+    wishes = {field: getattr(effective, field.name) for field in FIELDS}
+    fields = {
+        field.infotext: _as_text(field, wish, done) for field, wish in wishes.items() if wish or not field.superseded
+    }
     if policy_decides:
         keys[SCHEDULE_TYPE.infotext] = effective.schedule_type_policy
     return {**fields, **keys, **last}

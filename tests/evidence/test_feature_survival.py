@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.fitted import Fitted
 from evidence.levels import BRIDGE, EXPONENTIAL, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
 from evidence.samplers import BY_NAME, SAMPLERS
 from evidence.survival import survival
+from lib_zsnr.core.fitted import Fitted
 from lib_zsnr.core.spacing import TRAILING, karras_ramp
 
 DEVIATIONS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)

@@ -49,7 +49,7 @@ def bridge(steps: int) -> list[float]:
 
 
 def trailing(steps: int) -> list[int]:
-    return spacing.TRAILING.timesteps(steps).tolist()
+    return spacing.trailing_timesteps(steps).tolist()
 
 
 class SharedCases:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, StrictStr, validator
 
 from lib_zsnr.sentences import quoted
 from lib_zsnr.settings import FIELD_BY_NAME, TITLE
-from lib_zsnr.webui.page.preview_request import MOST_STEPS
+from lib_zsnr.webui.page.preview_request import LARGEST_SIDE, MOST_STEPS, SIDE, SMALLEST_SIDE, is_side
 
 
 class CheckpointResponse(BaseModel):
@@ -39,6 +39,8 @@ class ScheduleRequest(BaseModel):
     sampler_name: StrictStr = "Euler"
     scheduler: StrictStr = "Automatic"
     steps: int = Field(20, ge=1, le=MOST_STEPS)
+    width: int = Field(SIDE, ge=SMALLEST_SIDE, le=LARGEST_SIDE, description="of the image, in pixels")
+    height: int = Field(SIDE, ge=SMALLEST_SIDE, le=LARGEST_SIDE, description="of the image, in pixels")
     denoising_strength: float | None = Field(None, ge=0, le=1, description="leave out for text-to-image")
     settings: dict[str, Any] = Field(
         {"enabled": True}, description="as the script takes them: " + ", ".join(FIELD_BY_NAME)
@@ -50,6 +52,13 @@ class ScheduleRequest(BaseModel):
         if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_STEPS:
             return value
         raise ValueError(f"{quoted(value)} is given, a whole number from 1 to {MOST_STEPS} is allowed")
+
+    @validator("width", "height", pre=True)
+    def _a_side(cls, value: Any) -> Any:
+        if isinstance(value, int) and is_side(value):
+            return value
+        allowed = f"a whole number from {SMALLEST_SIDE} to {LARGEST_SIDE} is allowed"
+        raise ValueError(f"{quoted(value)} is given, {allowed}")
 
     @validator("denoising_strength", pre=True)
     def _a_share(cls, value: Any) -> Any:
@@ -73,6 +82,7 @@ class Levels(BaseModel):
 class ScheduleResponse(BaseModel):
     ours: Levels
     host: Levels
+    fitted_to: tuple[int, int] | None = Field(description="the width and height that ours are fitted to, if they are")
     notes: list[str]
 
 

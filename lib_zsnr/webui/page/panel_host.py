@@ -22,7 +22,7 @@ SCRIPT_NAME = "zero_terminal_snr"
 """The name of our script file, by which other extensions name scripts."""
 
 # The WebUI makes its controls in this order, so that all others are there when the last one is.
-_CONTROLS, _LAST = ("sampling", "scheduler", "steps", "denoising_strength"), "gallery"
+_CONTROLS, _LAST = ("sampling", "scheduler", "steps", "width", "height", "denoising_strength"), "gallery"
 
 
 class PageControls:

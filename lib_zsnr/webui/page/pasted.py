@@ -60,6 +60,9 @@ def _ours(params: Mapping[str, Any]) -> Pasted:
             unusable.append(each.infotext)
         else:
             values[each.name] = value
+    if "enabled" in values:
+        # Left out by versions that did not fit to the size, and by those that have no bridge spacing.
+        values = {"fit_to_size": False, "bridge": False} | values
     return Pasted(values, left_out=tuple(left_out), unusable=tuple(unusable))
 
 
@@ -92,7 +95,7 @@ def _others(params: Mapping[str, Any]) -> Pasted:
     theirs = other_programs.find(params, _read_elsewhere())
     values: dict[str, bool | float] = {}
     if theirs.cfg_rescale or theirs.schedule or theirs.trailing:
-        spacings = dict.fromkeys(SPACINGS, False) | {"trailing": theirs.trailing}
+        spacings = dict.fromkeys((*SPACINGS, "fit_to_size"), False) | {"trailing": theirs.trailing}
         values = {"enabled": True, **spacings, "cfg_rescale": theirs.cfg_rescale or 0.0}
     schedule: str | None = ""
     left_out = theirs.left_out

@@ -13,6 +13,7 @@ from typing import Any, Callable
 
 from modules import sd_models, sd_samplers, sd_samplers_common, sd_schedulers
 
+from lib_zsnr.core.fitted import Fitted
 from lib_zsnr.plan.plan import Plan, flow_refusal, make_plan
 from lib_zsnr.sentences import quoted, sentence
 from lib_zsnr.settings import TITLE, Settings, SettingsError
@@ -34,8 +35,9 @@ class PreviewUnavailableError(RuntimeError):
 def schedule_preview(settings: Settings, request: PreviewRequest) -> dict[str, Any]:
     """The noise levels of a request, for JSON.
 
-    Returns "ours" and "host", each as `levels.described` says, and "notes", the plan's warnings. Raises
-    PreviewUnavailableError, and SettingsError for an unknown sampler or schedule type and for what the plan refuses.
+    Returns "ours" and "host", each as `levels.described` says, "notes", the plan's warnings, and "fitted_to", the width
+    and height that ours are fitted to, None where they are not. Raises PreviewUnavailableError, and SettingsError for
+    an unknown sampler or schedule type and for what the plan refuses.
     """
     plan, sampler = plan_for(settings, request)
     return {**levels(plan, sampler, request), "notes": list(plan.warnings)}
@@ -58,7 +60,8 @@ def _plan_for(sd_model: Any, settings: Settings, request: PreviewRequest) -> tup
         sampler = hosts.current().sampler_to_look_at(config.name, sd_model)
     except Exception as error:  # as in sampling: the host refuses some samplers for some models
         raise SettingsError(f"{TITLE}: the WebUI cannot make the sampler {config.name} ({quoted(error)}).") from error
-    facts_of_sampler = sampler_facts.read(sampler, schedule_type, request.steps, _starts_below_terminal(request))
+    below, size = _starts_below_terminal(request), (request.width, request.height)
+    facts_of_sampler = sampler_facts.read(sampler, schedule_type, request.steps, below, size)
     return make_plan(settings, facts, facts_of_sampler, hosts.current().rescales_every_schedule()), sampler
 
 
@@ -77,12 +80,17 @@ def _one_of(what: str, name: Any, known: Mapping[str, Any]) -> Any:
     raise SettingsError(f"{TITLE}: the {what} is {quoted(name)}; allowed are {', '.join(known)}.")
 
 
-def levels(plan: Plan, sampler: Any, request: PreviewRequest) -> dict[str, dict[str, Any]]:
-    """What the sampler object would visit, "ours" by the plan and the "host"'s own, empty where it fails."""
+def levels(plan: Plan, sampler: Any, request: PreviewRequest) -> dict[str, Any]:
+    """What the sampler object would visit, "ours" by the plan and the "host"'s own, empty where it fails.
+
+    "fitted_to": as `schedule_preview`.
+    """
+    fitted_to = (request.width, request.height) if isinstance(plan.spacing, Fitted) else None
     p = _host_request(request)
     with _steady_model() as sd_model:
         host = _or_why_not(sd_model, lambda: _visited(sampler, p, None))
-        return {"ours": _or_why_not(sd_model, lambda: _planned(sampler, p, plan)), "host": host}
+        ours = _or_why_not(sd_model, lambda: _planned(sampler, p, plan))
+    return {"ours": ours, "host": host, "fitted_to": fitted_to}
 
 
 def _planned(sampler: Any, p: SimpleNamespace, plan: Plan) -> dict[str, Any]:

@@ -86,7 +86,14 @@ def schedule(request: ScheduleRequest) -> Any:
     try:
         settings: Settings = parse([request.settings], settings_page.defaults())
         settings = settings.with_preset(checkpoints.preset_of(checkpoints.loaded()))
-        tab = PreviewRequest(request.sampler_name, request.scheduler, request.steps, request.denoising_strength)
+        tab = PreviewRequest(
+            request.sampler_name,
+            request.scheduler,
+            request.steps,
+            request.denoising_strength,
+            request.width,
+            request.height,
+        )
         response = preview.schedule_preview(settings, tab)
     except SettingsError as error:
         raise HTTPException(422, printable(str(error))) from error

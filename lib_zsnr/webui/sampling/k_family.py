@@ -11,10 +11,11 @@ import torch
 from modules import shared
 from torch import Tensor
 
-from lib_zsnr.core.spacing import TRAILING, Bridge, Spacing, karras_ramp
+from lib_zsnr.core.spacing import TRAILING, Spacing, karras_ramp
 from lib_zsnr.core.terminal import euler_steps, first_order_start, with_step_offset
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.plan.samplers import SamplerTraits
+from lib_zsnr.plan.spacing import Landing
 from lib_zsnr.webui import hosts
 from lib_zsnr.webui.hosts.protocol import SamplingFunction
 from lib_zsnr.webui.overrides import override_method, override_value
@@ -28,8 +29,8 @@ def install(undo: ExitStack, sampler: Any, plan: Plan) -> None:
     parameters = inspect.signature(func).parameters
     if plan.first_order_above is not None and "sigmas" in parameters:
         func = first_order_start(func, table[-1].item(), plan.first_order_above)
-    elif plan.first_order_above is not None and {"sigma_max", "n"} <= parameters.keys():
-        func = _first_order_jump(func, table, Bridge(plan.landing_sigma_per_step))
+    elif plan.landing is not None and plan.first_order_above is not None and {"sigma_max", "n"} <= parameters.keys():
+        func = _first_order_jump(func, table, plan.landing)
     spacing = plan.spacing
     if spacing is not None:
         override_method(undo, sampler, "get_sigmas", lambda _: functools.partial(_levels, sampler, spacing))
@@ -85,8 +86,8 @@ def _restart(func: SamplingFunction, spacing: Spacing, traits: SamplerTraits, ta
     return restart
 
 
-def _first_order_jump(func: SamplingFunction, table: Tensor, bridge: Bridge) -> SamplingFunction:
-    """DPM fast, which divides the whole range evenly: one step to where the bridge lands, the rest are its own.
+def _first_order_jump(func: SamplingFunction, table: Tensor, landing: Landing) -> SamplingFunction:
+    """DPM fast, which divides the whole range evenly: one step to where the plan lands, the rest are its own.
 
     By its own steps from sigma 4519 it comes to the levels that decide brightness with steps too large for them.
     """
@@ -96,7 +97,7 @@ def _first_order_jump(func: SamplingFunction, table: Tensor, bridge: Bridge) -> 
         model: Any, x: Tensor, sigma_min: float, sigma_max: float, n: int, extra_args: Any = None,
         callback: Any = None, **options: Any,
     ) -> Tensor:  # fmt: skip
-        jump = table.new_tensor([float(sigma_max), bridge.landing_sigma(n)])
+        jump = table.new_tensor([float(sigma_max), min(landing.landing_sigma(n), table[-2].item())])
         if jump[0] < table[-1] * (1 - 1e-4) or n < 2:
             return func(model, x, sigma_min, sigma_max, n, extra_args=extra_args, callback=callback, **options)
         x = euler_steps(model, x, jump, extra_args, callback)

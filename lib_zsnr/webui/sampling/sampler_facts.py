@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,8 @@ from lib_zsnr.plan.facts import Sampler
 from lib_zsnr.plan.samplers import UNKNOWN, UNKNOWN_WITH_OWN_LEVELS, SamplerTraits, traits_of
 from lib_zsnr.webui import hosts
 
+# On each side: of all models that have a noise schedule of this kind.
+_PIXELS_OF_A_LATENT = 8
 # Where the functions of the table are defined. A function of that name from elsewhere is another one.
 _HOMES = ("k_diffusion", "modules")
 # A function that takes none of them chooses its levels by itself.
@@ -34,7 +37,18 @@ def traits(sampler: Any) -> SamplerTraits:
     return replace(unknown, restarts=_RESTARTS in parameters)
 
 
-def read(sampler: Any, schedule_type: str, steps: int, starts_below_terminal: bool, rescaled_by: str = "") -> Sampler:
-    """The facts that a plan needs of a sampler object and of what is asked of it; the fields are those of `Sampler`."""
+def read(
+    sampler: Any,
+    schedule_type: str,
+    steps: int,
+    starts_below_terminal: bool,
+    size: tuple[int, int],
+    rescaled_by: str = "",
+) -> Sampler:
+    """The facts that a plan needs of a sampler object and of what is asked of it; the fields are those of `Sampler`.
+
+    size: width and height in pixels.
+    """
     name, family = sampler.config.name, hosts.current().family_of(sampler)
-    return Sampler(name, family, schedule_type, steps, starts_below_terminal, rescaled_by, traits(sampler))
+    side = math.sqrt(size[0] * size[1]) / _PIXELS_OF_A_LATENT
+    return Sampler(name, family, schedule_type, steps, starts_below_terminal, side, rescaled_by, traits(sampler))

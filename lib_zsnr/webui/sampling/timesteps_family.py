@@ -74,12 +74,11 @@ def in_host_order(timesteps: Tensor) -> Tensor:
 
 def _loop_timesteps(sampler: Any, spacing: TimestepSpacing, p: Any, steps: int) -> Tensor:
     """Replaces get_timesteps: `[0, ..., 999]`, so that its loops make `steps` calls from 999 down."""
-    schedule = hosts.current().alphas_cumprod_of(sampler)
-    total, device = len(schedule), schedule.device
-    if steps > total:
+    table = sigmas_from_alphas_cumprod(hosts.current().alphas_cumprod_of(sampler))
+    if steps > len(table):
         # Image-to-image at low strength: only its length counts, the entries come from the tail.
-        return torch.zeros(steps + 1, dtype=torch.int64, device=device)
-    return in_host_order(spacing.timesteps(steps, total)).to(device)
+        return torch.zeros(steps + 1, dtype=torch.int64, device=table.device)
+    return in_host_order(spacing.timesteps(table, steps)).to(table.device)
 
 
 def _with_plan_noising(
@@ -94,7 +93,8 @@ def _with_plan_noising(
     @functools.wraps(func)
     def sample(model: Any, x: Tensor, timesteps: Tensor, **kwargs: Any) -> Tensor:
         if spacing is not None:
-            entries = spacing.tail(start.steps, start.t_enc + 1, len(alphas_cumprod)).to(timesteps.device)
+            table = sigmas_from_alphas_cumprod(alphas_cumprod)
+            entries = spacing.tail(table, start.steps, start.t_enc + 1).to(timesteps.device)
             timesteps, level = in_host_order(entries), entries[0]
         else:
             level = _host_level(timesteps, start)
@@ -169,7 +169,8 @@ def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | No
 def _visited_timesteps(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | None) -> Tensor:
     spacing = None if plan is None else _spacing(plan)
     if spacing is not None and t_enc is not None:
-        return spacing.tail(steps, t_enc + 1, len(hosts.current().alphas_cumprod_of(sampler))).to(torch.float32)
+        table = sigmas_from_alphas_cumprod(hosts.current().alphas_cumprod_of(sampler))
+        return spacing.tail(table, steps, t_enc + 1).to(torch.float32)
     listed: Tensor = sampler.get_timesteps(p, steps).to(torch.float32)
     listed = listed if t_enc is None else listed[:t_enc]
     grid = hosts.current().own_grid(sampler.func)
