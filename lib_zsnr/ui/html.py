@@ -40,9 +40,8 @@ def figure(view: View) -> str:
     data = {side: {key: view.levels[side][key] for key in ("timesteps", "log_snr")} for side in ("ours", "host")}
     named = {"ours": sentence("This extension"), "host": sentence("The WebUI by itself")}
     if view.levels["fitted_to"]:
-        width, height = view.levels["fitted_to"]
-        text = "This extension, fitted to {width}x{height} pixels"
-        named["ours"] = sentence(text, width=width, height=height)
+        size = "x".join(map(str, view.levels["fitted_to"]))
+        named["ours"] = sentence("This extension, fitted to {size} pixels", size=size)
     lines = (f'<li class="zsnr-{side}">{_caption(name, view.levels[side])}</li>' for side, name in named.items())
     numbers = escape(json.dumps(data), quote=True)
     captions = f"<figcaption><ul>{''.join(lines)}</ul></figcaption>"

@@ -1,6 +1,7 @@
 """The shared cases on the real WebUI."""
 
 from tests.shared.cases import SharedCases
+from tests.shared.fitted_cases import FittedCases
 from tests.shared.round_trip import SharedRoundTrip
 from tests.shared.ways_in import SharedInfotext, SharedPromptTag, SharedSettingsPage
 
@@ -22,4 +23,8 @@ class TestInfotext(SharedInfotext):
 
 
 class TestRoundTrip(SharedRoundTrip):
+    pass
+
+
+class TestFitted(FittedCases):
     pass

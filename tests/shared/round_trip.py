@@ -30,10 +30,11 @@ DICTS: dict[str, dict[str, Any]] = {
     "taste": {"trailing": False, "cfg_rescale": ODD},
     "not followed": {"follow_checkpoint": False, "v_prediction": True},
     "bridge": {"bridge": True, "zero_terminal_snr": True},
+    "not fitted": {"fit_to_size": False, "zero_terminal_snr": True},
 }
 LISTS: dict[str, list[Any]] = {
-    "followed": [True, True, True, True, False, 0.7, False],
-    "not followed": [True, False, True, True, True, ODD, False],
+    "followed": [True, True, True, True, False, 0.7, False, True],
+    "not followed": [True, False, True, True, True, ODD, False, False],
     "neither": [True, False, False, False, False, 0.0, True],
     "off": [False, False, True, True, True, 0.7, False],
 }

@@ -80,11 +80,23 @@ class SharedPromptTag:
 class SharedInfotext:
     def test_the_apis_infotext_brings_the_picture_back_with_every_box_off(self, driver):
         request = on(driver, steps=3)
-        off = {"enabled": True, "follow_checkpoint": False, "trailing": False, "cfg_rescale": 0.25}
+        off = {
+            "enabled": True,
+            "follow_checkpoint": False,
+            "trailing": False,
+            "fit_to_size": False,
+            "cfg_rescale": 0.25,
+        }
         made_so = made(driver.txt2img(**{**request, "zsnr": off}))
         again = {key: value for key, value in request.items() if key != "zsnr"}
         back = made(driver.txt2img(**{**again, "infotext": made_so.infotext}))
-        for key in ("enabled: True", "follow checkpoint: False", "schedule: False", "trailing: False", "bridge: False"):
+        for key in (
+            "enabled: True",
+            "follow checkpoint: False",
+            "schedule: False",
+            "trailing: False",
+            "fit to size: False",
+        ):
             assert f"ZSNR {key}" in back.infotext
         assert back.images[0].tobytes() == made_so.images[0].tobytes()
 

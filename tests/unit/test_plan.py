@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from lib_zsnr.checkpoint.traits import Traits
-from lib_zsnr.core.spacing import TRAILING
+from lib_zsnr.core.bridge import Bridge
+from lib_zsnr.core.fitted import Fitted
+from lib_zsnr.core.spacing import TRAILING, Spacing
 from lib_zsnr.plan.facts import Model, Sampler
 from lib_zsnr.plan.plan import Plan, make_plan
 from lib_zsnr.plan.samplers import TERMINAL, UNKNOWN_WITH_OWN_LEVELS, traits_of
@@ -45,18 +49,13 @@ def test_off_is_inert():
 
 def test_following_takes_both_from_the_file():
     made = plan(Settings(enabled=True))
-    assert (made.prediction, made.zero_terminal_snr, made.spacing is TRAILING, made.cfg_rescale) == (
-        "v",
-        True,
-        True,
-        0.7,
-    )
+    assert (made.prediction, made.zero_terminal_snr, made.spacing_name, made.cfg_rescale) == ("v", True, "fitted", 0.7)
     assert made.warnings == ()
     assert "marker tensor v_pred" in made.follow_report
 
 
 def test_what_was_done_is_said_of_every_field_that_a_plan_decides():
-    decided = {field.name for field in FIELDS} - {"enabled", "follow_checkpoint"}
+    decided = {field.name for field in FIELDS} - {"enabled", "follow_checkpoint", "fit_to_size"}
     for asked in (Settings(enabled=True), Settings(enabled=True, bridge=True), Settings(enabled=True, trailing=False)):
         done = plan(asked).field_values()
         assert set(done) == decided
@@ -113,14 +112,14 @@ def test_a_marked_epsilon_model_is_followed_on_the_normal_schedule_and_told_why(
 def test_every_choice_is_used_as_asked_or_named_in_a_warning():
     """Without following, what is asked is what is done."""
     for zero, trailing, v in itertools.product([False, True], repeat=3):
-        made = plan(Settings(True, False, zero, trailing, v, 0.3), UNKNOWN)
+        made = plan(Settings(True, False, zero, trailing, v, 0.3, fit_to_size=False), UNKNOWN)
         assert (made.zero_terminal_snr, made.spacing is TRAILING, made.prediction == "v") == (zero, trailing, v)
         assert made.cfg_rescale == 0.3
 
 
 def test_a_replaced_schedule_type_is_named():
     made = plan(Settings(enabled=True), sampler=known("DPM++ 2M", "sample_dpmpp_2m", "Karras"))
-    assert made.spacing_name == "trailing"
+    assert made.spacing_name == "fitted"
     assert any("Karras" in warning for warning in made.warnings)
 
 
@@ -203,8 +202,8 @@ def test_the_space_of_the_rescale(space: str, traits: Traits, expected: str):
 def test_a_picked_schedule_type_is_kept_where_the_settings_say_so():
     karras = known("DPM++ 2M", "sample_dpmpp_2m", "Karras")
     kept = plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=karras)
-    assert (kept.spacing is TRAILING, kept.warnings) == (False, ())
-    assert plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=EULER).spacing is TRAILING
+    assert (kept.spacing, kept.warnings) == (None, ())
+    assert plan(Settings(enabled=True, schedule_type_policy="keep"), sampler=EULER).spacing_name == "fitted"
 
 
 def test_a_preset_decides_instead_of_the_file():
@@ -215,11 +214,31 @@ def test_a_preset_decides_instead_of_the_file():
 
 
 @pytest.mark.parametrize(
-    ("steps", "policy", "spacing"), [(11, "plan", "bridge"), (12, "plan", "trailing"), (5, "trailing", "trailing")]
+    ("asked", "traits", "changes", "spacing"),
+    [
+        ({}, V_ZSNR, {}, Fitted(64.0)),
+        ({}, V_ZSNR, {"side": 128.0}, Fitted(128.0)),
+        ({"fit_to_size": False}, V_ZSNR, {}, TRAILING),
+        ({"trailing": False}, V_ZSNR, {}, None),
+        ({}, UNKNOWN, {}, TRAILING),
+        ({}, V_ZSNR, {"starts_below_terminal": True}, TRAILING),
+        ({"schedule_type_policy": "trailing"}, V_ZSNR, {}, TRAILING),
+        ({"schedule_type_policy": "trailing"}, V_ZSNR, {"schedule_type": "Karras"}, TRAILING),
+        ({"bridge": True}, V_ZSNR, {}, Bridge()),
+    ],
 )
-def test_euler_a_with_few_steps_gets_the_bridge(steps: int, policy: str, spacing: str):
-    asked = Settings(enabled=True, schedule_type_policy=policy)  # type: ignore[arg-type]
-    made = plan(asked, sampler=known("Euler a", "sample_euler_ancestral", steps=steps))
-    assert made.spacing_name == spacing
-    assert bool(made.warnings) == (spacing == "bridge")
-    assert plan(asked, UNKNOWN, known("Euler a", "sample_euler_ancestral", steps=steps)).spacing_name == "trailing"
+def test_levels_are_fitted_where_there_is_something_to_fit(
+    asked: dict[str, Any], traits: Traits, changes: dict[str, Any], spacing: Spacing | None
+):
+    made = plan(Settings(enabled=True, **asked), traits, replace(EULER, **changes))
+    assert made.spacing == spacing
+    assert all("Karras" in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize("function", ["sample_euler", "sample_dpmpp_2m", "ddim", "sample_dpm_fast"])
+def test_a_sampler_with_too_few_steps_for_fitting_keeps_trailing(function: str):
+    sampler = known("any", function)
+    traits = replace(sampler.traits, fitted_from_steps=8)
+    made = [plan(Settings(enabled=True), sampler=replace(sampler, steps=steps, traits=traits)) for steps in (7, 8)]
+    spacings = [each.spacing_name for each in made]
+    assert spacings == (["", ""] if traits.own_levels else ["trailing", "fitted"])

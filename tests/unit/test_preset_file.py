@@ -20,7 +20,7 @@ from lib_zsnr.presets.store import PresetError, PresetStore
 from tests.shared.presets import full_preset
 
 ROOT = Path(__file__).parents[2]
-VALUES = full_preset(zero_terminal_snr=True, trailing=True, v_prediction=True, cfg_rescale=0.5, bridge=True)
+VALUES = full_preset(zero_terminal_snr=True, trailing=True, v_prediction=True, cfg_rescale=0.5, fit_to_size=False)
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes, modes and owners")
 SAVER = """
 import sys
@@ -169,7 +169,7 @@ class TestWhatLiesThere:
             PresetStore(path).put("a", "n", VALUES)
 
 
-OLD = {key: value for key, value in VALUES.items() if key != "bridge"}
+OLD = {key: value for key, value in VALUES.items() if key != "fit_to_size"}
 FUTURE = {
     "version": 7,
     "written_by": "a later version",
@@ -183,12 +183,25 @@ FUTURE = {
 
 
 class TestVersions:
-    @pytest.mark.parametrize("values", [VALUES, OLD, {}], ids=["with bridge", "before bridge", "nothing"])
-    def test_every_version_so_far_is_read(self, path: Path, values: dict[str, Any]):
+    @pytest.mark.parametrize(
+        ("values", "expected"),
+        [
+            (VALUES, VALUES),
+            (OLD, OLD),
+            ({**OLD, "bridge": False}, OLD),
+            ({**OLD, "trailing": False, "bridge": True}, {**OLD, "fit_to_size": True}),
+            ({**OLD, "trailing": False, "bridge": False}, {**OLD, "trailing": False}),
+            ({}, {}),
+        ],
+        ids=["fitted", "before bridge", "without bridge", "bridge alone", "neither", "nothing"],
+    )
+    def test_every_version_so_far_is_read(self, path: Path, values: dict[str, Any], expected: dict[str, Any]):
         path.write_text(json.dumps({"version": 1, "presets": {"k": {"name": "n", **values}}}), encoding="utf-8")
         store = PresetStore(path)
-        assert store.all()["k"].values == full_preset(**values)
+        assert store.all()["k"].values == full_preset(**expected)
         assert store.message == ""
+        store.put("k", "n", full_preset(**expected, **({} if "trailing" in expected else {"trailing": False})))
+        assert "bridge" not in path.read_text(encoding="utf-8")
 
     def test_one_from_the_future_is_used_as_far_as_it_is_understood_and_kept_whole(self, path: Path):
         path.write_text(json.dumps(FUTURE), encoding="utf-8")

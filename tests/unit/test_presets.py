@@ -107,8 +107,8 @@ def test_bytes_that_are_no_text_are_damage_too_and_every_damaged_file_is_kept(pa
     ("values", "named"),
     [
         ({**VALUES, "phi": 1.0}, "(unknown: 'phi')"),
-        ({name: value for name, value in VALUES.items() if name != "bridge"}, "(missing: 'bridge')"),
-        ({"phi": 1.0, **VALUES, "bridge": None, "of later": 2}, "(unknown: 'phi', 'of later')"),
+        ({name: value for name, value in VALUES.items() if name != "fit_to_size"}, "(missing: 'fit_to_size')"),
+        ({"phi": 1.0, **VALUES, "trailing": None, "of later": 2}, "(unknown: 'phi', 'of later')"),
         ({"phi": 1.0}, "(missing: 'zero_terminal_snr', 'trailing', "),
         ({"phi": 1.0}, "; unknown: 'phi')"),
         (VALUES | {str(number): 0 for number in range(1000)}, "(unknown: '0', '1', '2', '3', '4', ...)"),
@@ -189,7 +189,7 @@ def test_nothing_is_saved_over_a_damaged_file_that_cannot_be_set_aside(path, mon
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("without", [(), ("bridge",), ("bridge", "trailing")])
+@pytest.mark.parametrize("without", [(), ("fit_to_size",), ("fit_to_size", "trailing")])
 def test_files_of_other_versions_are_read_and_what_they_have_more_is_kept(path: Path, version: int, without: tuple):
     entry = {name: value for name, value in VALUES.items() if name not in without}
     old = {"version": version, "later": [1], "presets": {"k": {"name": "n", **entry, "of later": {"a": 2}}}}

@@ -83,7 +83,7 @@ def last_level(sampler: str) -> float:
 @pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("phi", PHIS)
 def test_latents_are_the_papers(driver, sampler: str, prompt: str, phi: float):
-    asked = [True, True, False, True, False, phi]
+    asked = [True, True, False, True, False, phi, False, False]
     request = {**on(driver, steps=STEPS), "zsnr": asked}
     result = made(driver.txt2img(prompt=prompt, sampler_name=sampler, **request))
     expected = Paper(PROMPTS[prompt], phi).sample(noise(1), last_level(sampler))
@@ -101,8 +101,8 @@ def test_each_picture_of_a_batch_is_rescaled_by_itself(driver, sampler: str):
 
 def test_ddim_cfg_plus_plus_is_rescaled_by_its_effective_scale(driver):
     """The host divides the scale by 12.5 there: at 12.5 the guided prediction is the conditional one."""
-    plain = {**on(driver, steps=STEPS), "zsnr": [True, True, False, True, False, 0.0]}
-    rescaled = {**plain, "zsnr": [True, True, False, True, False, 1.0]}
+    plain = {**on(driver, steps=STEPS), "zsnr": [True, True, False, True, False, 0.0, False, False]}
+    rescaled = {**plain, "zsnr": [True, True, False, True, False, 1.0, False, False]}
     pair = [made(driver.txt2img(sampler_name="DDIM CFG++", cfg_scale=12.5, **each)) for each in (plain, rescaled)]
     np.testing.assert_allclose(pair[0].latents[0], pair[1].latents[0], atol=1e-4)
     other = [made(driver.txt2img(sampler_name="DDIM CFG++", cfg_scale=50.0, **each)) for each in (plain, rescaled)]
@@ -116,7 +116,10 @@ def test_at_scale_1_and_where_uncond_is_skipped_nothing_is_rescaled(driver, samp
             made(
                 driver.txt2img(
                     sampler_name=sampler,
-                    **{**on(driver, steps=STEPS, **request), "zsnr": [True, True, False, True, False, phi]},
+                    **{
+                        **on(driver, steps=STEPS, **request),
+                        "zsnr": [True, True, False, True, False, phi, False, False],
+                    },
                 )
             )
             for phi in (0.0, 1.0)
@@ -127,7 +130,11 @@ def test_at_scale_1_and_where_uncond_is_skipped_nothing_is_rescaled(driver, samp
 
 def test_edit_models_are_left_as_they_are(driver):
     pair = [
-        made(driver.img2img(**{**on(driver, "edit", steps=3), "zsnr": [True, True, False, True, False, phi]}))
+        made(
+            driver.img2img(
+                **{**on(driver, "edit", steps=3), "zsnr": [True, True, False, True, False, phi, False, False]}
+            )
+        )
         for phi in (0.0, 1.0)
     ]
     assert pair[0].latents[0].tobytes() == pair[1].latents[0].tobytes()

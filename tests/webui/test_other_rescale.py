@@ -24,7 +24,7 @@ def together(tmp_path):
 
 def ask(driver, way: str, theirs: float, ours: float | None, **request):
     """ours: phi with the panel on and all else neutral, None with the panel off."""
-    zsnr = [False] if ours is None else [True, True, False, True, False, ours]
+    zsnr = [False] if ours is None else [True, True, False, True, False, ours, False, False]
     request = {**on(driver, steps=4), **request, "zsnr": zsnr}
     return made(driver.txt2img(**request, alwayson_scripts={"Rescaler": {"args": [way, theirs]}}))
 

@@ -30,7 +30,7 @@ def empty_client(driver):
 
 
 def question(**changes):
-    return {"sampler_name": "Euler", "steps": 10, "settings": {"enabled": True}, **changes}
+    return {"sampler_name": "Euler", "steps": 10, "width": 64, "height": 64, "settings": {"enabled": True}, **changes}
 
 
 def test_the_version(client):
@@ -70,11 +70,11 @@ LISTED = ["Euler", "DDIM", "UniPC", "PLMS", "LCM", "DPM++ 2M", "Restart", "DPM2 
 
 @pytest.mark.parametrize("sampler", [*LISTED, "DPM fast", "DPM adaptive"])
 @pytest.mark.parametrize("steps", [6, 20])
-@pytest.mark.parametrize("bridge", [False, True])
-def test_the_schedule_is_what_is_sampled(driver, client, sampler, steps, bridge):
+@pytest.mark.parametrize("spacing", [{}, {"fit_to_size": False}, {"bridge": True}])
+def test_the_schedule_is_what_is_sampled(driver, client, sampler, steps, spacing):
     """The preview against the calls of a real request: both second-order calls and discarded sigmas aside."""
     fixed = sampler != "LCM"
-    settings = {"enabled": True, "zero_terminal_snr": fixed, "v_prediction": fixed, "bridge": bridge}
+    settings = {"enabled": True, "zero_terminal_snr": fixed, "v_prediction": fixed, **spacing}
     said = client.post(f"{PREFIX}/schedule", json=question(sampler_name=sampler, steps=steps, settings=settings)).json()
     ran = made(driver.txt2img(**{**on(driver, steps=steps, sampler_name=sampler), "zsnr": settings}))
     assert said["ours"]["timesteps"][0] == pytest.approx(ran.timesteps[0], abs=0.6)

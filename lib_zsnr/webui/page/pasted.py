@@ -61,8 +61,9 @@ def _ours(params: Mapping[str, Any]) -> Pasted:
         else:
             values[each.name] = value
     if "enabled" in values:
-        # Left out by versions that did not fit to the size, and by those that have no bridge spacing.
-        values = {"fit_to_size": False, "bridge": False} | values
+        # Left out by versions that did not fit to the size yet, and by those that do where it was not used.
+        absent = (FIELD_BY_NAME[name] for name in ("fit_to_size", "bridge"))
+        values |= {each.name: False for each in absent if each.infotext not in params}
     return Pasted(values, left_out=tuple(left_out), unusable=tuple(unusable))
 
 

@@ -56,8 +56,8 @@ def read(request: Mapping[str, Any]) -> PreviewRequest:
         given = request.get(name, SIDE)
         sides[name] = int(given) if is_side(given) else SIDE
         if not is_side(given):
-            text = "There is no preview: it is for images of {smallest} to {largest} pixels a side, not of {given}."
-            problem = sentence(text, given=quoted(given), smallest=SMALLEST_SIDE, largest=LARGEST_SIDE)
+            text = "There is no preview: it is for images of {allowed} pixels a side, not of {given}."
+            problem = sentence(text, given=quoted(given), allowed=f"{SMALLEST_SIDE}-{LARGEST_SIDE}")
     return PreviewRequest(
         sampler_name=request.get("sampling") or SAMPLER,
         schedule_type=request.get("scheduler") or SCHEDULE_TYPE,
