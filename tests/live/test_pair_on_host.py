@@ -44,6 +44,7 @@ def request_for(row: Row) -> dict:
         "enabled": True,
         "trailing": spacing == "trailing",
         "bridge": spacing == "bridge",
+        "fit_to_size": False,
         "cfg_rescale": row.phi,
     }
     return {"zsnr": zsnr, "scheduler": types.get(spacing, "Automatic")}

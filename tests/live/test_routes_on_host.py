@@ -56,10 +56,11 @@ def test_the_routes_are_in_the_docs(driver):
 
 @pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M", "DPM++ 3M SDE", "DDIM", "UniPC", "PLMS"])
 @pytest.mark.parametrize("strength", [None, 0.5])
-@pytest.mark.parametrize("bridge", [False, True])
-def test_the_schedule_is_what_is_sampled(loaded, sampler, strength, bridge):
-    settings = {"enabled": True, "bridge": bridge}
+@pytest.mark.parametrize("spacing", [{}, {"fit_to_size": False}, {"bridge": True}])
+def test_the_schedule_is_what_is_sampled(loaded, sampler, strength, spacing):
+    settings = {"enabled": True, **spacing}
     question = {"sampler_name": sampler, "steps": 12, "settings": settings, "denoising_strength": strength}
+    question |= {"width": 64, "height": 64}
     said = loaded.client.post(f"{PREFIX}/schedule", json=question).json()
     ask = loaded.txt2img if strength is None else loaded.img2img
     more = {} if strength is None else {"denoising_strength": strength}

@@ -63,8 +63,8 @@ def test_the_preview_follows_steps_sampler_schedule_type_and_boxes(panel, checkp
     panel.wait_for_status("v_zsnr")
     ours, host = panel.captions
     assert panel.dots == (20, 20)
-    assert ours.endswith("have: 3/20")
-    assert ours.startswith("This extension: starts at pure noise. Steps at noise levels that the normal schedule does")
+    assert ours.endswith("have: 9/20")
+    assert ours.startswith("This extension, fitted to 512x512 pixels: starts at pure noise. Steps at noise levels that")
     assert host == "The WebUI by itself: starts with 0.47 % of the image left"
     panel.set_steps(31)
     assert panel.dots == (31, 31)
@@ -77,6 +77,24 @@ def test_the_preview_follows_steps_sampler_schedule_type_and_boxes(panel, checkp
     assert panel.dots == (19, 19)
     panel.tick("trailing")
     assert panel.dots == (20, 19)
+
+
+def test_the_preview_follows_the_size_of_the_image(panel, checkpoints):
+    panel.choose_checkpoint(checkpoints["v_zsnr"])
+    panel.wait_for_status("v_zsnr")
+    panel.set_number("#txt2img_width", 1024)
+    assert panel.captions[0].startswith("This extension, fitted to 1024x512 pixels: starts at pure noise.")
+    few = int(panel.captions[0].rpartition(": ")[2].partition("/")[0])
+    panel.set_number("#txt2img_height", 1024)
+    assert panel.captions[0].startswith("This extension, fitted to 1024x1024 pixels")
+    assert int(panel.captions[0].rpartition(": ")[2].partition("/")[0]) >= few
+    panel.tick("fit_to_size", False)
+    assert panel.captions[0].startswith("This extension: starts at pure noise.")
+
+
+def test_bridge_spacing_is_shown_only_where_an_older_image_asks_for_it(panel):
+    assert not panel.box("bridge").is_visible()
+    assert panel.box("fit_to_size").is_visible()
 
 
 @pytest.mark.parametrize("typed", [3_000_000, -5, 0])

@@ -39,6 +39,8 @@ def build(titles: list[str]) -> gr.Blocks:
                         gr.Dropdown(samplers, value="DPM++ 2M", elem_id=f"{tab}_sampling", label="Sampler"),
                         gr.Dropdown(types, value="Automatic", elem_id=f"{tab}_scheduler", label="Type"),
                         gr.Slider(1, 150, 20, step=1, elem_id=f"{tab}_steps", label="Steps"),
+                        gr.Slider(64, 2048, 512, step=8, elem_id=f"{tab}_width", label="Width"),
+                        gr.Slider(64, 2048, 512, step=8, elem_id=f"{tab}_height", label="Height"),
                         gr.Slider(0, 1, 0.75, elem_id=f"{tab}_denoising_strength", label="Strength"),
                     ):
                         _control(runner, control)

@@ -123,9 +123,9 @@ def test_no_schedule_type_costs_more(look, scheduler, policy, steps):
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("steps", [1, 1000])
-@pytest.mark.parametrize("bridge", [False, True])
-def test_no_sampler_costs_more(look, sampler, steps, bridge):
-    values = [True, False, True, True, True, 0.7, bridge]
+@pytest.mark.parametrize("spacing", [(False, True), (False, False), (True, False)], ids=["fitted", "paper", "bridge"])
+def test_no_sampler_costs_more(look, sampler, steps, spacing):
+    values = [True, False, True, True, True, 0.7, *spacing]
     view = look(values if sampler != "LCM" else ON, sampling=sampler, steps=steps)
     own_levels = sampler in ("DPM fast", "DPM adaptive")
     assert bool(view.levels["ours"]["timesteps"]) == (steps == 1 or not own_levels)
