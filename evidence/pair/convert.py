@@ -88,7 +88,7 @@ def ldm_unet_params() -> dict[str, object]:
         "out_channels": LATENT_CHANNELS,
         "model_channels": unet.CHANNELS,
         "attention_resolutions": [unet.ATTENTION_FROM],
-        "num_res_blocks": 1,
+        "num_res_blocks": unet.BLOCKS_DOWN,
         "channel_mult": list(unet.MULTIPLIERS),
         "num_heads": unet.HEADS,
         "use_spatial_transformer": True,
