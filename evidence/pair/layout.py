@@ -18,7 +18,6 @@ from evidence.pair.autoencoder import (
     bilinear_kernel,
 )
 from evidence.pair.shapes import SIZE
-from evidence.pair.unet import BLOCKS_DOWN
 
 UNET_PREFIX = "model.diffusion_model."
 AUTOENCODER_PREFIX = "first_stage_model."
@@ -58,10 +57,11 @@ _AUTOENCODER_RULES = (
 def unet_to_ldm(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The UNet's weights under ldm's names, without a prefix."""
     attention_up = {name.split(".")[1] for name in state if re.match(r"up_blocks\.\d\.attentions", name)}
-    return {_unet_name(name, attention_up): tensor for name, tensor in state.items()}
+    blocks_down = len({name.split(".")[3] for name in state if name.startswith("down_blocks.0.resnets.")})
+    return {_unet_name(name, attention_up, blocks_down): tensor for name, tensor in state.items()}
 
 
-def _unet_name(name: str, attention_up: set[str]) -> str:
+def _unet_name(name: str, attention_up: set[str], blocks_down: int) -> str:
     for ours, theirs in _FIXED.items():
         if name.startswith(ours):
             return theirs + _inner(name[len(ours) :])
@@ -70,11 +70,11 @@ def _unet_name(name: str, attention_up: set[str]) -> str:
         raise ValueError(f"{name} is no weight of the pair's UNet")
     side, level, part, number, rest = match.groups()
     # On the way down each level has its residual blocks and what halves its side, on the way up one block more.
-    first = int(level) * (BLOCKS_DOWN + 1)
+    first = int(level) * (blocks_down + 1)
     if part == "downsamplers":
-        return f"input_blocks.{first + BLOCKS_DOWN + 1}.0.op.{rest.removeprefix('conv.')}"
+        return f"input_blocks.{first + blocks_down + 1}.0.op.{rest.removeprefix('conv.')}"
     if part == "upsamplers":
-        return f"output_blocks.{first + BLOCKS_DOWN}.{2 if level in attention_up else 1}.{rest}"
+        return f"output_blocks.{first + blocks_down}.{2 if level in attention_up else 1}.{rest}"
     block = f"input_blocks.{first + int(number) + 1}" if side == "down" else f"output_blocks.{first + int(number)}"
     return f"{block}.{0 if part == 'resnets' else 1}.{_inner(rest)}"
 

@@ -52,7 +52,7 @@ class Model:
 
     @property
     def predicts_v(self) -> bool:
-        return self.name == "fixed"
+        return self.name in unet.PREDICT_V
 
     @property
     def digest(self) -> str:

@@ -33,14 +33,23 @@ class Size:
     begins: int
 
 
-# The small ones teach what things look like, in an eighth of the time; the large ones come last.
+# The small ones teach what things look like, in a tenth of the time; the large ones come last.
 SIZES = (Size(16, 12288, 16, begins=0), Size(32, 8192, 16, begins=8000), Size(64, 6144, 8, begins=10000))
-# Which of them take turns, by how many have begun; those that are still to learn most come twice.
+# Which of them take turns, by how many have begun; the one that is still to learn most comes twice.
 _TURNS = {1: (0,), 2: (1, 0), 3: (2, 1, 2, 0)}
-STEPS = 14000
 _RATE, _WARM_UP, _DECAY_SHARE, _AVERAGING = 1.5e-3, 100, 0.3, 0.998
 EMPTY_CAPTIONS = 0.1  # for classifier-free guidance
 OFFSET = 0.1  # Guttenberg 2023
+
+
+def sizes_of(model: str) -> tuple[Size, ...]:
+    """The sizes that a model is trained on."""
+    return tuple(size for size in SIZES if size.side in unet.layout_of(model).sides)
+
+
+def default_steps(model: str) -> int:
+    """As many as the stored weights were trained with; an hour or so on one core."""
+    return 12000 if len(sizes_of(model)) == 1 else 14000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.model == "autoencoder":
         path = train_autoencoder.train(options.out, options.steps or train_autoencoder.STEPS, options.seed, device)
     else:
-        path = train(options.model, options.out, options.steps or STEPS, options.seed, device)
+        path = train(options.model, options.out, options.steps or default_steps(options.model), options.seed, device)
     print(f"the weights are in {path}")
     return 0
 
@@ -64,11 +73,11 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
     autoencoder = unet.load_autoencoder(stored).to(device)
     known = {
         size.side: data.cached_latents(autoencoder, scenes.TRAIN_SEED, size.pictures, size.side, folder)
-        for size in SIZES
+        for size in sizes_of(model)
     }
     table = text.caption_table(folder / "clip").to(device)
     torch.manual_seed(seed)  # all see the same batches, and begin with the same weights but for unet.BEGUN_WITH
-    network = unet.new_unet()
+    network = unet.new_unet(model)
     if model in unet.BEGUN_WITH:
         network.load_state_dict(unet.load_unet(unet.BEGUN_WITH[model]).state_dict())
     network = network.to(device).train()
@@ -81,7 +90,7 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(_RATE, step, steps, _WARM_UP, _DECAY_SHARE)
         generator = draws(seed, step)
-        size = size_of_step(step)
+        size = size_of_step(step, sizes_of(model))
         latents, captions = known[size.side]
         chosen = torch.randint(len(latents), (size.batch,), generator=generator)
         x, t, target = noised(model, scheduler, latents[chosen].float(), generator)
@@ -99,10 +108,10 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
     return path
 
 
-def size_of_step(step: int) -> Size:
+def size_of_step(step: int, sizes: Sequence[Size]) -> Size:
     """Which size is trained in a step; the same, however many steps there are in all."""
-    turns = _TURNS[sum(step >= size.begins for size in SIZES)]
-    return SIZES[turns[step % len(turns)]]
+    turns = _TURNS[sum(step >= size.begins for size in sizes)]
+    return sizes[turns[step % len(turns)]]
 
 
 def noised(
