@@ -15,7 +15,9 @@ from torch import Tensor, nn
 for _package in ("diffusers", "transformers", "safetensors", "k_diffusion"):
     pytest.importorskip(_package)
 
+from evidence.ablation.cells import SEEDS  # noqa: E402
 from evidence.ablation.held_out import OPEN_CAPTIONS  # noqa: E402
+from evidence.brightness import brightness  # noqa: E402
 from evidence.convergence import __main__ as command  # noqa: E402
 from evidence.convergence import pictures, ways  # noqa: E402
 from evidence.convergence.measures import BANDS, amplitudes_kept  # noqa: E402
@@ -24,7 +26,7 @@ from evidence.convergence.ways import COMPARED, CONVERGED, Case  # noqa: E402
 from evidence.fitted import Fitted  # noqa: E402
 from evidence.levels import NORMAL_SIGMAS, ZERO_SNR_SIGMAS  # noqa: E402
 from evidence.pair import data, unet  # noqa: E402
-from evidence.pair.sample import Model  # noqa: E402
+from evidence.pair.sample import Model, sample_latents  # noqa: E402
 from evidence.samplers import BY_NAME  # noqa: E402
 from evidence.survival import survival  # noqa: E402
 from lib_zsnr.core.schedule import sigma_of_timestep  # noqa: E402
@@ -90,13 +92,16 @@ class TestPictures:
             assert estimate.value == pytest.approx(expected[name], rel=2e-3), name
             assert estimate.error < 1e-3
 
-    def test_more_pictures_begin_with_the_same_ones(self, weights: Path, clip: Path):
+    @pytest.mark.parametrize(("cfg", "phi"), [(1.0, 0.0), (7.5, 0.7)])
+    def test_they_begin_with_the_noise_of_the_ablations(self, cfg: float, phi: float, weights: Path, clip: Path):
+        """Whatever their number, in whatever batches; with guidance, by the rescale of the paper."""
         model = Model("fixed", unet.load_unet("fixed", weights), unet.load_autoencoder(weights), clip)
         case = Case("Euler", 2, "trailing")
-        many, few = (paint(model, Setting(16, 1.0, count), case) for count in (11, 3))
-        assert many.latents.shape == (11, 4, 16, 16)
-        torch.testing.assert_close(many.latents[:3], few.latents, rtol=1e-3, atol=1e-3)
-        torch.testing.assert_close(many.brightness[:3], few.brightness, rtol=1e-3, atol=1e-3)
+        found = paint(model, Setting(16, cfg, 11), case)
+        captions = [OPEN_CAPTIONS[number % 5] for number in range(11)]
+        expected = sample_latents(model, captions, case.options(16), 2, cfg, phi, SEEDS["open"])
+        torch.testing.assert_close(found.latents, expected, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(found.brightness, brightness(model.autoencoder.decode(expected)), rtol=0, atol=1e-3)
 
     @pytest.mark.parametrize("side", [16, 32])
     def test_the_held_out_have_as_many_of_each_kind(self, side: int, monkeypatch: pytest.MonkeyPatch):
@@ -154,6 +159,17 @@ class TestCommand:
         assert list(titles(printed)) == 2 * [*first, *of_ddim, *of_2m]
         assert "| 128 pixels, CFG 1, 2 images | rms |" in printed
         assert "| 128 pixels, CFG 7.5, phi 0.7, 2 images | rms |" in printed
+
+    def test_each_number_is_of_its_own_pictures(self, printed: str, tmp_path: Path, weights: Path, clip: Path):
+        model = Model("fixed", unet.load_unet("fixed", weights), unet.load_autoencoder(weights), clip)
+        rows = json.loads((tmp_path / "convergence.json").read_text())["rows"]
+        for row in rows:
+            setting, case = Setting(**row["setting"]), Case(**row["case"])
+            assert row["sigmas"] == pytest.approx(case.levels(16).tolist(), rel=1e-5)
+            if case.way == "trailing":
+                off = paint(model, setting, case).latents - paint(model, setting, CONVERGED).latents
+                assert row["numbers"]["distance"][0] == pytest.approx(off.square().mean().sqrt().item(), rel=1e-3)
+        assert sum(row["case"]["way"] == "trailing" for row in rows) == 4
 
     def test_it_goes_on_where_it_was_cut_off(
         self, printed: str, tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch

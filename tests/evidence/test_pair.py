@@ -289,6 +289,7 @@ class TestSample:
         ).images
         options = Options(zero_snr=True, spacing=TRAILING)
         actual = sample_latents(model_of("fixed", weights, clip), captions, options, steps, 7.5, 0.7, 3, side)
+        assert actual.shape == (2, 4, side, side)
         torch.testing.assert_close(actual, wanted, rtol=2e-3, atol=2e-3)
 
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])
