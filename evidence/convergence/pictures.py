@@ -24,7 +24,7 @@ _BATCH = 8  # pictures at once: on a CPU more are no faster, and take more memor
 
 @dataclass(frozen=True)
 class Setting:
-    """What all rows of one block share. side: of the latents. pictures: how many, or the first so many."""
+    """What all rows of one block share. side: of the latents. pictures: how many."""
 
     side: int
     cfg: float
@@ -58,7 +58,7 @@ def paint(model: Model, setting: Setting, case: Case) -> Pictures:
 
 
 def paint_converged(model: Model, setting: Setting, folder: Path) -> Pictures:
-    """The pictures by so many steps that more would not change them; kept in the folder for a run that goes on."""
+    """The pictures by so many steps that more hardly change them; kept in the folder for a run that goes on."""
     name = f"{model.digest}-{setting.side}-{setting.cfg:g}-{setting.pictures}-{CONVERGED.steps}"
     path = folder / f"converged-{name}.pt"
     if not path.exists():

@@ -123,9 +123,7 @@ class TestWays:
         for way in COMPARED:
             levels = Case(sampler, 10, way).levels(64)
             assert (levels[1:] < levels[:-1]).all(), way
-            top = ZERO_SNR_SIGMAS[-1]
-            if way == "the WebUI's default":
-                top = NORMAL_SIGMAS[-1]
+            top = (NORMAL_SIGMAS if way == "the WebUI's default" else ZERO_SNR_SIGMAS)[-1]
             if sampler == "DDIM" and way in ("the WebUI's default", "its option"):
                 assert levels[0] < top  # its leading timesteps leave the last ones out
             else:
@@ -171,22 +169,19 @@ class TestCommand:
                 assert row["numbers"]["distance"][0] == pytest.approx(off.square().mean().sqrt().item(), rel=1e-3)
         assert sum(row["case"]["way"] == "trailing" for row in rows) == 4
 
-    def test_it_goes_on_where_it_was_cut_off(
-        self, printed: str, tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch
-    ):
+    def test_it_goes_on_where_it_was_cut_off(self, printed: str, tmp_path: Path, weights: Path, capsys):
         path = tmp_path / "convergence.json"
         whole = json.loads(path.read_text())
         path.write_text(json.dumps(whole | {"rows": whole["rows"][:-1]}))
         run(tmp_path, weights)
         again = capsys.readouterr().out
-        assert [line for line in again.splitlines() if " s  " in line] == [
-            line for line in again.splitlines() if line.endswith("CFG 7.5: DPM++ 2M, 2 steps, fitted")
-        ]
+        (measured,) = (line for line in again.splitlines() if " s  " in line)
+        assert measured.endswith("CFG 7.5: DPM++ 2M, 2 steps, fitted")
         assert list(titles(again)) == list(titles(printed))
         assert json.loads(path.read_text()) == whole
 
     def test_other_levels_and_other_weights_are_measured_again(
-        self, printed: str, tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+        self, printed: str, tmp_path: Path, weights: Path, capsys, monkeypatch
     ):
         monkeypatch.setattr(ways, "Fitted", lambda side: Fitted(2 * side))
         run(tmp_path, weights, "--cfg", "1")
