@@ -275,8 +275,8 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 class TestSample:
-    @pytest.mark.parametrize("steps", [10, 25])
-    def test_ddim_agrees_with_the_diffusers_pipeline(self, steps: int, weights: Path, clip: Path):
+    @pytest.mark.parametrize(("steps", "side"), [(10, 16), (25, 16), (10, 32)])
+    def test_ddim_agrees_with_the_diffusers_pipeline(self, steps: int, side: int, weights: Path, clip: Path):
         """The seed's recipe: rescale_betas_zero_snr, trailing, guidance_rescale 0.7."""
         pipeline = convert.pipeline("fixed", clip, weights)
         pipeline.set_progress_bar_config(disable=True)
@@ -286,11 +286,12 @@ class TestSample:
             num_inference_steps=steps,
             guidance_scale=7.5,
             guidance_rescale=0.7,
-            latents=start_noise(3, 2),
+            latents=start_noise(3, 2, side),
             output_type="latent",
         ).images
         options = Options(zero_snr=True, spacing=TRAILING)
-        actual = sample_latents(model_of("fixed", weights, clip), captions, options, steps, 7.5, 0.7, 3)
+        actual = sample_latents(model_of("fixed", weights, clip), captions, options, steps, 7.5, 0.7, 3, side)
+        assert actual.shape == (2, 4, side, side)
         torch.testing.assert_close(actual, wanted, rtol=2e-3, atol=2e-3)
 
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])
