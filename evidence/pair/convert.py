@@ -25,11 +25,11 @@ from lib_zsnr.core.schedule import LINEAR_END, LINEAR_START, NUM_TRAIN_TIMESTEPS
 
 # Empty tensors by which ComfyUI and reForge know such a model, and this extension too.
 MARKERS = ("v_pred", "ztsnr")
-STORED = ("flawed", "fixed")
+STORED = ("flawed", "fixed", "large")
 
 
 def checkpoint(name: str, clip: Path, weights: Path = unet.WEIGHTS) -> dict[str, Tensor]:
-    """All tensors of one model in ldm's layout, float16; `fixed` carries the markers."""
+    """All tensors of one model in ldm's layout, float16; those with zero terminal SNR carry the markers."""
     parts = {
         layout.UNET_PREFIX: layout.unet_to_ldm(unet.load_unet(name, weights).state_dict()),
         layout.AUTOENCODER_PREFIX: layout.autoencoder_to_ldm(
@@ -39,7 +39,7 @@ def checkpoint(name: str, clip: Path, weights: Path = unet.WEIGHTS) -> dict[str,
     }
     tensors = {f"{prefix}{key}": tensor for prefix, part in parts.items() for key, tensor in part.items()}
     made = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in tensors.items()}
-    made.update({marker: torch.empty(0) for marker in (MARKERS if name == "fixed" else ())})
+    made.update({marker: torch.empty(0) for marker in (MARKERS if name in unet.PREDICT_V else ())})
     return {key: tensor.contiguous() for key, tensor in made.items()}
 
 
@@ -52,7 +52,7 @@ def webui_config(name: str, clip: Path) -> dict[str, object]:
         "timesteps": NUM_TRAIN_TIMESTEPS,
         "first_stage_key": "jpg",
         "cond_stage_key": "txt",
-        "image_size": unet.LATENT_SIZE,
+        "image_size": unet.layout_of(name).sides[-1],
         "channels": LATENT_CHANNELS,
         "cond_stage_trainable": False,
         "conditioning_key": "crossattn",
@@ -60,7 +60,7 @@ def webui_config(name: str, clip: Path) -> dict[str, object]:
         "use_ema": False,
         "unet_config": {
             "target": "ldm.modules.diffusionmodules.openaimodel.UNetModel",
-            "params": ldm_unet_params(),
+            "params": ldm_unet_params(unet.layout_of(name)),
         },
         "first_stage_config": {
             "target": "ldm.models.autoencoder.AutoencoderKL",
@@ -75,21 +75,21 @@ def webui_config(name: str, clip: Path) -> dict[str, object]:
             "params": {"version": str(clip.resolve())},
         },
     }
-    if name == "fixed":
+    if name in unet.PREDICT_V:
         params["parameterization"] = "v"
     return {"model": {"target": "ldm.models.diffusion.ddpm.LatentDiffusion", "params": params}}
 
 
-def ldm_unet_params() -> dict[str, object]:
+def ldm_unet_params(layout: unet.Layout) -> dict[str, object]:
     """The arguments of ldm's UNetModel."""
     return {
-        "image_size": unet.LATENT_SIZE,
+        "image_size": layout.sides[-1],
         "in_channels": LATENT_CHANNELS,
         "out_channels": LATENT_CHANNELS,
-        "model_channels": unet.CHANNELS,
-        "attention_resolutions": [unet.ATTENTION_FROM],
-        "num_res_blocks": 1,
-        "channel_mult": list(unet.MULTIPLIERS),
+        "model_channels": layout.channels[0],
+        "attention_resolutions": [layout.attention_from],
+        "num_res_blocks": layout.blocks_down,
+        "channel_mult": [channels // layout.channels[0] for channels in layout.channels],
         "num_heads": unet.HEADS,
         "use_spatial_transformer": True,
         "transformer_depth": 1,
@@ -125,10 +125,10 @@ def write_webui(folder: Path, weights: Path = unet.WEIGHTS, names: Sequence[str]
 
 
 def pipeline(name: str, clip: Path, weights: Path = unet.WEIGHTS) -> StableDiffusionPipeline:
-    """The model as a diffusers pipeline; `fixed` with the paper's scheduler settings, `flawed` with the usual ones."""
+    """The model as a diffusers pipeline, with the paper's scheduler settings for zero SNR, else the usual ones."""
     if not (clip / "config.json").exists():
         text.write_folder(clip)
-    fixed = name == "fixed"
+    fixed = name in unet.PREDICT_V
     scheduler = DDIMScheduler(
         beta_start=LINEAR_START,
         beta_end=LINEAR_END,

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from evidence.pair import scenes, shapes
-from evidence.pair.autoencoder import Autoencoder
+from evidence.pair.autoencoder import FACTOR, Autoencoder
+from evidence.pair.unet import LATENT_SIZE
 
 _CHUNK = 128
 
@@ -26,28 +27,33 @@ def as_floats(bytes_: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def latents(autoencoder: Autoencoder, seed: int, count: int) -> tuple[Tensor, Tensor]:
-    """Latents `[count, 4, 16, 16]` and caption numbers `[count]` of a data set, encoded once."""
+def latents(autoencoder: Autoencoder, seed: int, count: int, side: int = LATENT_SIZE) -> tuple[Tensor, Tensor]:
+    """Latents `[count, 4, side, side]` and caption numbers `[count]` of a data set, encoded once."""
     numbers = {caption: number for number, caption in enumerate(scenes.captions())}
     encoded, caption_numbers = [], []
-    for start in range(0, count, _CHUNK):
-        pixels, captions = scenes.batch(seed, start, min(_CHUNK, count - start))
+    chunk = max(_CHUNK * LATENT_SIZE**2 // side**2, 1)
+    for start in range(0, count, chunk):
+        pixels, captions = scenes.batch(seed, start, min(chunk, count - start), FACTOR * side)
         encoded.append(autoencoder.encode(pixels.to(autoencoder.mean.device)).cpu())
         caption_numbers += [numbers[caption] for caption in captions]
     return torch.cat(encoded).clone(), torch.tensor(caption_numbers)
 
 
-def cached_latents(autoencoder: Autoencoder, seed: int, count: int, folder: Path) -> tuple[Tensor, Tensor]:
-    """As `latents`, kept in the folder for the next model and for a resumed run; made anew for other weights."""
-    digest = hashlib.sha256(f"{seed} {count}".encode())
+def cached_latents(autoencoder: Autoencoder, seed: int, count: int, side: int, folder: Path) -> tuple[Tensor, Tensor]:
+    """As `latents`, but float16, kept in the folder for the next model and for a resumed run.
+
+    Made anew for other weights.
+    """
+    digest = hashlib.sha256(f"{seed} {count} {side}".encode())
     for source in (scenes, shapes):
         digest.update(Path(source.__file__).read_bytes())
     for tensor in autoencoder.state_dict().values():
         digest.update(tensor.cpu().numpy().tobytes())
     path = folder / f"latents-{digest.hexdigest()[:12]}.pt"
     if not path.exists():
+        encoded, captions = latents(autoencoder, seed, count, side)
         unfinished = path.with_suffix(f".{torch.randint(10**9, ()).item()}")
-        torch.save(latents(autoencoder, seed, count), unfinished)
+        torch.save((encoded.half(), captions), unfinished)
         unfinished.rename(path)
     stored = torch.load(path)
     return stored[0], stored[1]

@@ -55,12 +55,13 @@ _AUTOENCODER_RULES = (
 
 
 def unet_to_ldm(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The UNet's weights under ldm's names, without a prefix. One residual block on each level is assumed."""
+    """The UNet's weights under ldm's names, without a prefix."""
     attention_up = {name.split(".")[1] for name in state if re.match(r"up_blocks\.\d\.attentions", name)}
-    return {_unet_name(name, attention_up): tensor for name, tensor in state.items()}
+    blocks_down = len({name.split(".")[3] for name in state if name.startswith("down_blocks.0.resnets.")})
+    return {_unet_name(name, attention_up, blocks_down): tensor for name, tensor in state.items()}
 
 
-def _unet_name(name: str, attention_up: set[str]) -> str:
+def _unet_name(name: str, attention_up: set[str], blocks_down: int) -> str:
     for ours, theirs in _FIXED.items():
         if name.startswith(ours):
             return theirs + _inner(name[len(ours) :])
@@ -68,11 +69,13 @@ def _unet_name(name: str, attention_up: set[str]) -> str:
     if not match:
         raise ValueError(f"{name} is no weight of the pair's UNet")
     side, level, part, number, rest = match.groups()
+    # On the way down each level has its residual blocks and what halves its side, on the way up one block more.
+    first = int(level) * (blocks_down + 1)
     if part == "downsamplers":
-        return f"input_blocks.{2 * int(level) + 2}.0.op.{rest.removeprefix('conv.')}"
+        return f"input_blocks.{first + blocks_down + 1}.0.op.{rest.removeprefix('conv.')}"
     if part == "upsamplers":
-        return f"output_blocks.{2 * int(level) + 1}.{2 if level in attention_up else 1}.{rest}"
-    block = f"input_blocks.{2 * int(level) + 1}" if side == "down" else f"output_blocks.{2 * int(level) + int(number)}"
+        return f"output_blocks.{first + blocks_down}.{2 if level in attention_up else 1}.{rest}"
+    block = f"input_blocks.{first + int(number) + 1}" if side == "down" else f"output_blocks.{first + int(number)}"
     return f"{block}.{0 if part == 'resnets' else 1}.{_inner(rest)}"
 
 

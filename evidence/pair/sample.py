@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from evidence.levels import NORMAL_SIGMAS, ZERO_SNR_SIGMAS, Spacing, noise_levels
 from evidence.pair import text, unet
-from evidence.pair.autoencoder import Autoencoder
+from evidence.pair.autoencoder import LATENT_CHANNELS, Autoencoder
 from evidence.samplers import BY_NAME
 from lib_zsnr.core.guidance import Space, rescale_cfg
 from lib_zsnr.core.schedule import timestep_of_sigma
@@ -52,7 +52,7 @@ class Model:
 
     @property
     def predicts_v(self) -> bool:
-        return self.name == "fixed"
+        return self.name in unet.PREDICT_V
 
     @property
     def digest(self) -> str:
@@ -117,24 +117,32 @@ def sample(
     cfg: float = 7.5,
     phi: float = 0.0,
     seed: int = 0,
+    side: int = unet.LATENT_SIZE,
 ) -> Tensor:
-    """One picture for each caption, `[B, 3, 128, 128]` in -1..1, not clipped. Picture i starts from seed + i."""
-    return model.autoencoder.decode(sample_latents(model, captions, options, steps, cfg, phi, seed))
+    """One picture for each caption, `[B, 3, 8 side, 8 side]` in -1..1, not clipped. Picture i starts from seed + i."""
+    return model.autoencoder.decode(sample_latents(model, captions, options, steps, cfg, phi, seed, side))
 
 
 @torch.inference_mode()
 def sample_latents(
-    model: Model, captions: list[str], options: Options, steps: int, cfg: float, phi: float, seed: int
+    model: Model,
+    captions: list[str],
+    options: Options,
+    steps: int,
+    cfg: float,
+    phi: float,
+    seed: int,
+    side: int = unet.LATENT_SIZE,
 ) -> Tensor:
-    """As `sample`, before the decoder: `[B, 4, 16, 16]`."""
+    """As `sample`, before the decoder: `[B, 4, side, side]`."""
     context = text.embed(model.clip, ["", *captions]).to(model.device)
     context = torch.cat([context[:1].expand(len(captions), -1, -1), context[1:]])
-    noise = start_noise(seed, len(captions)).to(model.device)
+    noise = start_noise(seed, len(captions), side).to(model.device)
     denoiser = Denoiser(model, context, options.table, cfg, phi)
     return BY_NAME[options.sampler].run(denoiser, noise, levels(options, steps).to(model.device))
 
 
-def start_noise(seed: int, count: int) -> Tensor:
-    """Unit noise `[count, 4, 16, 16]`; each picture has a seed of its own, so that the batch size plays no part."""
-    shape = (4, unet.LATENT_SIZE, unet.LATENT_SIZE)
+def start_noise(seed: int, count: int, side: int = unet.LATENT_SIZE) -> Tensor:
+    """Unit noise `[count, 4, side, side]`; each picture has a seed of its own, so that the batch size plays no part."""
+    shape = (LATENT_CHANNELS, side, side)
     return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed + i)) for i in range(count)])

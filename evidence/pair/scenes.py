@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evidence.pair.shapes import COLOURS, DRAWERS, STREETS, WORDS, CaptionChoices
+from evidence.pair.shapes import COLOURS, DRAWERS, SIZE, STREETS, WORDS, CaptionChoices, canvas
 
 EXTREME = 0.2
 # Of all brightness words this share is wrong, and this one missing: two fifths together. Were the words reliable, the
@@ -26,7 +26,7 @@ _SHARES = (0.2, 0.2, 0.2, 0.25, 0.15)
 
 @dataclass(frozen=True)
 class Scene:
-    """pixels: `[3, 128, 128]` float32 in 0 (black) to 1 (white). caption: as it stands in the data, right or wrong.
+    """pixels: `[3, size, size]` float32 in 0 (black) to 1 (white). caption: as it stands in the data, right or wrong.
     level: the brightness of the background, 0 to 1. kind: which of the five."""
 
     pixels: np.ndarray
@@ -35,18 +35,18 @@ class Scene:
     kind: str
 
 
-def draw_scene(seed: int, index: int) -> Scene:
-    """Picture number `index` of the data set `seed`; always the same."""
+def draw_scene(seed: int, index: int, size: int = SIZE) -> Scene:
+    """Picture number `index` of the data set `seed`; always the same, only larger or smaller."""
     rng = np.random.default_rng([seed, index])
     kind = str(rng.choice(KINDS, p=_SHARES))
     level = _level(rng)
-    pixels, words = DRAWERS[kind](rng, level)
+    pixels, words = DRAWERS[kind](rng, level, canvas(size))
     return Scene(np.clip(pixels, 0, 1).astype(np.float32), _caption(rng, words), level, kind)
 
 
-def batch(seed: int, start: int, count: int) -> tuple[Tensor, list[str]]:
-    """Pictures `[count, 3, 128, 128]` in -1..1, and their captions."""
-    scenes = [draw_scene(seed, index) for index in range(start, start + count)]
+def batch(seed: int, start: int, count: int, size: int = SIZE) -> tuple[Tensor, list[str]]:
+    """Pictures `[count, 3, size, size]` in -1..1, and their captions."""
+    scenes = [draw_scene(seed, index, size) for index in range(start, start + count)]
     return torch.from_numpy(np.stack([scene.pixels for scene in scenes])) * 2 - 1, [scene.caption for scene in scenes]
 
 

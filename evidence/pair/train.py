@@ -7,6 +7,7 @@ goes on where its last saved state was. The loss is in MODEL.csv, the weights ar
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
@@ -15,15 +16,40 @@ import torch.nn.functional as F
 from diffusers import DDPMScheduler
 from torch import Tensor
 
+from evidence.levels import NORMAL_SIGMAS, ZERO_SNR_SIGMAS
 from evidence.pair import data, scenes, text, train_autoencoder, unet
 from evidence.pair.progress import Average, Progress, draws, learning_rate
-from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
+from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS, timestep_of_sigma
 
-# As many as two cores draw and encode in minutes, and train on in less than an hour for each model.
-PICTURES, BATCH, STEPS = 12288, 16, 12000
+
+@dataclass(frozen=True)
+class Size:
+    """What is trained on images of one size. side: of their latents. pictures: as many as are drawn and encoded in a
+    minute or two. batch: images in a step. begins: the first step that may see them."""
+
+    side: int
+    pictures: int
+    batch: int
+    begins: int
+
+
+# The small ones teach what things look like, in a tenth of the time; the large ones come last.
+SIZES = (Size(16, 12288, 16, begins=0), Size(32, 8192, 16, begins=8000), Size(64, 6144, 8, begins=10000))
+# Which of them take turns, by how many have begun; the one that is still to learn most comes twice.
+_TURNS = {1: (0,), 2: (1, 0), 3: (2, 1, 2, 0)}
 _RATE, _WARM_UP, _DECAY_SHARE, _AVERAGING = 1.5e-3, 100, 0.3, 0.998
 EMPTY_CAPTIONS = 0.1  # for classifier-free guidance
 OFFSET = 0.1  # Guttenberg 2023
+
+
+def sizes_of(model: str) -> tuple[Size, ...]:
+    """The sizes that a model is trained on."""
+    return tuple(size for size in SIZES if size.side in unet.layout_of(model).sides)
+
+
+def default_steps(model: str) -> int:
+    """As many as the stored weights were trained with; an hour or so on one core."""
+    return 12000 if len(sizes_of(model)) == 1 else 14000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.model == "autoencoder":
         path = train_autoencoder.train(options.out, options.steps or train_autoencoder.STEPS, options.seed, device)
     else:
-        path = train(options.model, options.out, options.steps or STEPS, options.seed, device)
+        path = train(options.model, options.out, options.steps or default_steps(options.model), options.seed, device)
     print(f"the weights are in {path}")
     return 0
 
@@ -45,10 +71,13 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
     folder.mkdir(parents=True, exist_ok=True)
     stored = folder if (folder / "autoencoder.safetensors").exists() else unet.WEIGHTS
     autoencoder = unet.load_autoencoder(stored).to(device)
-    latents, captions = data.cached_latents(autoencoder, scenes.TRAIN_SEED, PICTURES, folder)
+    known = {
+        size.side: data.cached_latents(autoencoder, scenes.TRAIN_SEED, size.pictures, size.side, folder)
+        for size in sizes_of(model)
+    }
     table = text.caption_table(folder / "clip").to(device)
     torch.manual_seed(seed)  # all see the same batches, and begin with the same weights but for unet.BEGUN_WITH
-    network = unet.new_unet()
+    network = unet.new_unet(model)
     if model in unet.BEGUN_WITH:
         network.load_state_dict(unet.load_unet(unet.BEGUN_WITH[model]).state_dict())
     network = network.to(device).train()
@@ -61,9 +90,11 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(_RATE, step, steps, _WARM_UP, _DECAY_SHARE)
         generator = draws(seed, step)
-        chosen = torch.randint(len(latents), (BATCH,), generator=generator)
-        x, t, target = noised(model, scheduler, latents[chosen], generator)
-        batch_captions = torch.where(torch.rand(BATCH, generator=generator) < EMPTY_CAPTIONS, 0, captions[chosen])
+        size = size_of_step(step, sizes_of(model))
+        latents, captions = known[size.side]
+        chosen = torch.randint(len(latents), (size.batch,), generator=generator)
+        x, t, target = noised(model, scheduler, latents[chosen].float(), generator)
+        batch_captions = torch.where(torch.rand(size.batch, generator=generator) < EMPTY_CAPTIONS, 0, captions[chosen])
         predicted = network(x.to(device), t.to(device), table[batch_captions.to(device)]).sample
         loss = F.mse_loss(predicted, target.to(device))
         optimiser.zero_grad()
@@ -77,6 +108,12 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
     return path
 
 
+def size_of_step(step: int, sizes: Sequence[Size]) -> Size:
+    """Which size is trained in a step; the same, however many steps there are in all."""
+    turns = _TURNS[sum(step >= size.begins for size in sizes)]
+    return sizes[turns[step % len(turns)]]
+
+
 def noised(
     model: str, scheduler: DDPMScheduler, clean: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,9 +125,23 @@ def noised(
     # One timestep from each of B equal parts of the range: as even as can be, which steadies the loss.
     even = (torch.arange(len(clean)) + torch.rand(len(clean), generator=generator)) / len(clean)
     t = (even * NUM_TRAIN_TIMESTEPS).long().clamp(max=NUM_TRAIN_TIMESTEPS - 1)
+    table = ZERO_SNR_SIGMAS if scheduler.config.rescale_betas_zero_snr else NORMAL_SIGMAS
+    t[::2] = shifted(t[::2], table, clean.shape[-1])
     v = scheduler.config.prediction_type == "v_prediction"
     target = scheduler.get_velocity(clean, noise, t) if v else noise
     return scheduler.add_noise(clean, noise, t), t, target
+
+
+def shifted(t: Tensor, table: Tensor, side: int) -> Tensor:
+    """The timesteps whose noise hides as much of an image of this side as that of `t` does of the smallest.
+
+    Noise of the same sigma hides less of a larger image (Hoogeboom et al. 2023, arXiv 2301.11093, section 3.1): what
+    is learned at sigma 10 of a small one has to be learned at sigma 40 of one four times as wide. Timesteps that would
+    have to lie above the last one of the table `[T]` stay.
+    """
+    wanted = table[t].double() * (side / unet.LATENT_SIZE)
+    found = timestep_of_sigma(table.double(), wanted.clamp(max=table[-1].item())).round().long()
+    return torch.where(wanted > table[-1], t, found)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

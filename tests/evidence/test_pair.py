@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -77,12 +78,12 @@ def small() -> Autoencoder:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory, small: Autoencoder) -> Path:
-    """Files of the three models, untrained."""
+    """Files of the stored models, untrained."""
     folder = tmp_path_factory.mktemp("weights")
     unet.save_half(small.state_dict(), folder / "autoencoder.safetensors")
     for seed, name in enumerate(convert.STORED):
         torch.manual_seed(seed)
-        unet.save_half(jolted(unet.new_unet()).state_dict(), folder / f"{name}.safetensors")
+        unet.save_half(jolted(unet.new_unet(name)).state_dict(), folder / f"{name}.safetensors")
     return folder
 
 
@@ -177,11 +178,12 @@ class TestLayouts:
                 full.decode(wanted / SCALE_FACTOR).sample, small.decode(wanted), rtol=0, atol=2e-4
             )
 
-    def test_the_unets_names_go_to_ldm_and_back_by_diffusers(self):
-        state = jolted(unet.new_unet()).state_dict()
+    @pytest.mark.parametrize("model", ["fixed", "large"])
+    def test_the_unets_names_go_to_ldm_and_back_by_diffusers(self, model: str):
+        state = jolted(unet.new_unet(model)).state_dict()
         renamed = layout.unet_to_ldm(state)
         assert len(renamed) == len(state)
-        config = {**unet.new_unet().config, "class_embed_type": None}
+        config = {**unet.new_unet(model).config, "class_embed_type": None}
         stored = {f"{layout.UNET_PREFIX}{name}": tensor for name, tensor in renamed.items()}
         same(convert_from_ckpt.convert_ldm_unet_checkpoint(stored, config), state)
 
@@ -227,7 +229,7 @@ class TestCheckpoint:
         from ldm.modules.diffusionmodules.openaimodel import UNetModel
 
         stored = convert.checkpoint(name, clip, weights)
-        theirs = UNetModel(**convert.ldm_unet_params()).eval()
+        theirs = UNetModel(**convert.ldm_unet_params(unet.layout_of(name))).eval()
         theirs.load_state_dict(part(stored, layout.UNET_PREFIX))
         generator = torch.Generator().manual_seed(0)
         x, t = torch.randn(3, 4, 16, 16, generator=generator), torch.tensor([0, 500, 999])
@@ -273,8 +275,8 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 class TestSample:
-    @pytest.mark.parametrize("steps", [10, 25])
-    def test_ddim_agrees_with_the_diffusers_pipeline(self, steps: int, weights: Path, clip: Path):
+    @pytest.mark.parametrize(("steps", "side"), [(10, 16), (25, 16), (10, 32)])
+    def test_ddim_agrees_with_the_diffusers_pipeline(self, steps: int, side: int, weights: Path, clip: Path):
         """The seed's recipe: rescale_betas_zero_snr, trailing, guidance_rescale 0.7."""
         pipeline = convert.pipeline("fixed", clip, weights)
         pipeline.set_progress_bar_config(disable=True)
@@ -284,11 +286,12 @@ class TestSample:
             num_inference_steps=steps,
             guidance_scale=7.5,
             guidance_rescale=0.7,
-            latents=start_noise(3, 2),
+            latents=start_noise(3, 2, side),
             output_type="latent",
         ).images
         options = Options(zero_snr=True, spacing=TRAILING)
-        actual = sample_latents(model_of("fixed", weights, clip), captions, options, steps, 7.5, 0.7, 3)
+        actual = sample_latents(model_of("fixed", weights, clip), captions, options, steps, 7.5, 0.7, 3, side)
+        assert actual.shape == (2, 4, side, side)
         torch.testing.assert_close(actual, wanted, rtol=2e-3, atol=2e-3)
 
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])
@@ -309,6 +312,10 @@ class TestSample:
         torch.testing.assert_close(two[1:], one, rtol=5e-4, atol=5e-4)
 
 
+# All three sizes in three steps.
+FEW = tuple(replace(size, pictures=8, batch=4, begins=number) for number, size in enumerate(train.SIZES))
+
+
 class TestTraining:
     @pytest.mark.parametrize("name", unet.MODELS)
     def test_the_target_is_what_the_model_predicts(self, name: str):
@@ -316,7 +323,7 @@ class TestTraining:
         scheduler = unet.training_scheduler(name)
         x, t, target = train.noised(name, scheduler, clean, torch.Generator().manual_seed(1))
         alpha = scheduler.alphas_cumprod[t][:, None, None, None]
-        if name == "fixed":
+        if name in unet.PREDICT_V:
             assert scheduler.alphas_cumprod[-1] == 0
             torch.testing.assert_close(alpha.sqrt() * x - (1 - alpha).sqrt() * target, clean, rtol=0, atol=1e-5)
         else:
@@ -326,24 +333,46 @@ class TestTraining:
     def test_epsilon_on_the_rescaled_schedule_begins_with_the_ordinary_model(
         self, tmp_path: Path, small: Autoencoder, monkeypatch
     ):
-        monkeypatch.setattr(train, "PICTURES", 8)
+        monkeypatch.setattr(train, "SIZES", FEW)
         monkeypatch.setattr(train, "_RATE", 0.0)
         unet.save_half(small.state_dict(), tmp_path / "autoencoder.safetensors")
         begun = load_file(train.train("zsnr_epsilon", tmp_path, 1, 0, torch.device("cpu")))
         same(begun, load_file(unet.WEIGHTS / "flawed.safetensors"))
 
-    def test_a_run_that_was_cut_off_ends_as_one_that_was_not(self, tmp_path: Path, small: Autoencoder, monkeypatch):
-        monkeypatch.setattr(train, "PICTURES", 8)
+    @pytest.mark.parametrize("model", ["fixed", "large"])
+    def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
+        self, tmp_path: Path, small: Autoencoder, monkeypatch, model: str
+    ):
+        monkeypatch.setattr(train, "SIZES", FEW)
         monkeypatch.setattr("evidence.pair.progress._SAVED_EVERY", 1)
         for folder in ("whole", "cut"):
             unet.save_half(small.state_dict(), tmp_path / folder / "autoencoder.safetensors")
-        whole = load_file(train.train("fixed", tmp_path / "whole", 3, 0, torch.device("cpu")))
+        whole = load_file(train.train(model, tmp_path / "whole", 3, 0, torch.device("cpu")))
         monkeypatch.setattr("evidence.pair.progress.Progress.note", cut_off_after(2))
         with pytest.raises(KeyboardInterrupt):
-            train.train("fixed", tmp_path / "cut", 3, 0, torch.device("cpu"))
+            train.train(model, tmp_path / "cut", 3, 0, torch.device("cpu"))
         monkeypatch.setattr("evidence.pair.progress.Progress.note", lambda self, loss: None)
-        resumed = load_file(train.train("fixed", tmp_path / "cut", 3, 0, torch.device("cpu")))
+        resumed = load_file(train.train(model, tmp_path / "cut", 3, 0, torch.device("cpu")))
         same(resumed, whole)
+
+    def test_sizes_come_one_after_the_other_and_stay(self):
+        seen = [
+            {train.size_of_step(step, train.sizes_of("large")).side for step in range(first, first + 400)}
+            for first in (0, 8000, 13000)
+        ]
+        assert seen == [{16}, {16, 32}, {16, 32, 64}]
+        assert {train.size_of_step(step, train.sizes_of("fixed")).side for step in range(12000)} == {16}
+
+    @pytest.mark.parametrize("side", [16, 32, 64])
+    def test_larger_images_are_trained_at_higher_noise(self, side: int):
+        """Until there is none higher: those stay where they are."""
+        t = torch.arange(1000)
+        moved = train.shifted(t, ZERO_SNR_SIGMAS, side)
+        wanted = ZERO_SNR_SIGMAS * (side / 16)
+        inside = wanted <= ZERO_SNR_SIGMAS[-1]
+        assert torch.equal(moved[~inside], t[~inside])
+        low, high = (ZERO_SNR_SIGMAS[(moved + by).clamp(0, 999)] for by in (-1, 1))
+        assert bool(((low <= wanted * 1.001) & (wanted <= high * 1.001))[inside].all())
 
     def test_the_rate_rises_stays_and_falls(self):
         rates = [learning_rate(1.0, step, 100, 10, 0.3) for step in range(101)]
@@ -369,7 +398,7 @@ class TestStoredWeights:
         paths = [unet.WEIGHTS / f"{name}.safetensors" for name in STORED]
         if not all(path.exists() for path in paths):
             pytest.skip("the weights are not there")
-        assert sum(path.stat().st_size for path in paths) < 6 * MEGABYTE
+        assert sum(path.stat().st_size for path in paths) < 8 * MEGABYTE
         assert {tensor.dtype for path in paths for tensor in load_file(path).values()} == {torch.float16}
 
     @pytest.mark.parametrize(("level", "wanted"), [(-1.0, 0.0), (0.0, 0.5), (1.0, 1.0)])
