@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from evidence.fitted import Fitted
 from evidence.levels import BRIDGE, EXPONENTIAL
 from evidence.pair.sample import Options, SamplerName, levels
 from evidence.samplers import BY_NAME
+from lib_zsnr.core.fitted import Fitted
 from lib_zsnr.core.spacing import TRAILING
 
 EVENLY = "even in log sigma"

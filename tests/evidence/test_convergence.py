@@ -23,12 +23,12 @@ from evidence.convergence import pictures, ways  # noqa: E402
 from evidence.convergence.measures import BANDS, amplitudes_kept  # noqa: E402
 from evidence.convergence.pictures import Setting, held_out, paint  # noqa: E402
 from evidence.convergence.ways import COMPARED, CONVERGED, Case  # noqa: E402
-from evidence.fitted import Fitted  # noqa: E402
 from evidence.levels import NORMAL_SIGMAS, ZERO_SNR_SIGMAS  # noqa: E402
 from evidence.pair import data, unet  # noqa: E402
 from evidence.pair.sample import Model, sample_latents  # noqa: E402
 from evidence.samplers import BY_NAME  # noqa: E402
 from evidence.survival import survival  # noqa: E402
+from lib_zsnr.core.fitted import Fitted  # noqa: E402
 from lib_zsnr.core.schedule import sigma_of_timestep  # noqa: E402
 
 MEAN, REST = 13.6, 1.0
@@ -56,7 +56,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     shutil.copy(unet.WEIGHTS / "autoencoder.safetensors", folder)
     torch.manual_seed(0)
-    unet.save_half(unet.new_unet().state_dict(), folder / "fixed.safetensors")
+    unet.save_half(unet.new_unet("large").state_dict(), folder / "large.safetensors")
     return folder
 
 
@@ -130,7 +130,7 @@ class TestWays:
                 assert levels[0] == pytest.approx(top.item())
 
     def test_fitted_levels_are_those_of_the_size(self):
-        for side in unet.SIDES:
+        for side in unet.LARGE.sides:
             found = Case("Euler", 20, "fitted").levels(side)
             torch.testing.assert_close(found, Fitted(side).sigmas(ZERO_SNR_SIGMAS, 20))
 
@@ -191,7 +191,7 @@ class TestCommand:
         other = tmp_path / "other"
         shutil.copytree(weights, other)
         torch.manual_seed(1)
-        unet.save_half(unet.new_unet().state_dict(), other / "fixed.safetensors")
+        unet.save_half(unet.new_unet("large").state_dict(), other / "large.safetensors")
         run(tmp_path, other, "--cfg", "1")
         measured = [line for line in capsys.readouterr().out.splitlines() if " s  " in line]
         assert len(measured) == 2 + 4 + 5
