@@ -71,7 +71,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m evidence.convergence", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for convergence.json and what it goes on from")
     parser.add_argument("--weights", type=Path, default=unet.WEIGHTS, help="default: those of the repository")
-    parser.add_argument("--sides", nargs="+", type=int, choices=unet.LARGE.sides, default=unet.LARGE.sides, help="of the latents")
+    sides = unet.LARGE.sides
+    parser.add_argument("--sides", nargs="+", type=int, choices=sides, default=sides, help="of the latents")
     parser.add_argument("--pictures", type=int, help=f"in place of {PICTURES}, by the side")
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)
     parser.add_argument("--steps", nargs="+", type=int, default=[10, 20])

@@ -80,7 +80,7 @@ class TestPictures:
 
         def painted(each: Case) -> Tensor:
             network = Gaussian(each.options(setting.side).table)
-            return paint(Model("fixed", network, autoencoder, clip), setting, each).latents
+            return paint(Model("large", network, autoencoder, clip), setting, each).latents
 
         kept = amplitudes_kept(painted(case), painted(CONVERGED))
         made, converged = (
@@ -95,7 +95,7 @@ class TestPictures:
     @pytest.mark.parametrize(("cfg", "phi"), [(1.0, 0.0), (7.5, 0.7)])
     def test_they_begin_with_the_noise_of_the_ablations(self, cfg: float, phi: float, weights: Path, clip: Path):
         """Whatever their number, in whatever batches; with guidance, by the rescale of the paper."""
-        model = Model("fixed", unet.load_unet("fixed", weights), unet.load_autoencoder(weights), clip)
+        model = Model("large", unet.load_unet("large", weights), unet.load_autoencoder(weights), clip)
         case = Case("Euler", 2, "trailing")
         found = paint(model, Setting(16, cfg, 11), case)
         captions = [OPEN_CAPTIONS[number % 5] for number in range(11)]
@@ -159,7 +159,7 @@ class TestCommand:
         assert "| 128 pixels, CFG 7.5, phi 0.7, 2 images | rms |" in printed
 
     def test_each_number_is_of_its_own_pictures(self, printed: str, tmp_path: Path, weights: Path, clip: Path):
-        model = Model("fixed", unet.load_unet("fixed", weights), unet.load_autoencoder(weights), clip)
+        model = Model("large", unet.load_unet("large", weights), unet.load_autoencoder(weights), clip)
         rows = json.loads((tmp_path / "convergence.json").read_text())["rows"]
         for row in rows:
             setting, case = Setting(**row["setting"]), Case(**row["case"])
