@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lib_zsnr.core.fitted import HIGHEST_LANDING
-
 TERMINAL = math.inf
 """For `first_order_above`: the step out of the terminal level alone."""
 
@@ -40,7 +38,7 @@ class SamplerTraits:
     own_levels: bool = False
     restarts: bool = False
     fitted_from_steps: int = 1
-    highest_landing: float = HIGHEST_LANDING
+    highest_landing: float = math.inf
     bridge_sigma_per_step: float | None = None
     cfg_scale_divisor: float = 1.0
     enough_steps: int | None = 0
@@ -74,7 +72,7 @@ _ROWS = {
     "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, enough_steps=15),
     "sample_dpmpp_2m": SamplerTraits(),
     "sample_dpmpp_2s_ancestral": SamplerTraits(highest_landing=2.0),
-    "sample_dpmpp_sde": SamplerTraits(highest_landing=2.0),
+    "sample_dpmpp_sde": SamplerTraits(),
     # The bridge lands lower for it, since it extrapolates across what it jumped: at 10 steps its brightness error on
     # the exact model is .037 by 5, .027 by this, .12 by trailing, .088 by default.
     "sample_dpmpp_2m_sde": SamplerTraits(highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=15),

@@ -193,5 +193,5 @@ class TestErrors:
 
     @pytest.mark.parametrize(("draw", "truth"), DRAWN)
     def test_they_fall_as_the_root_of_the_number(self, draw: Callable[[int, int], Estimate], truth: float):
-        few, many = (sum(draw(count, seed).error for seed in range(30)) / 30 for count in (20, 80))
+        few, many = (sum(draw(count, seed).error for seed in range(40)) / 40 for count in (40, 160))
         assert few / many == pytest.approx(2, rel=0.1)

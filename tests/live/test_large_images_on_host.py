@@ -10,10 +10,10 @@ from tests.shared.driver import Driver
 from tests.shared.fitted_cases import fit, fitted, nearest
 from tests.shared.round_trip import assert_comes_back
 
-SIDE, STEPS = 1024, 3
+SIDE, STEPS = 1024, 2
 
 
-@pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M", "DDIM", "DDIM CFG++", "UniPC"])
+@pytest.mark.parametrize("sampler", ["Euler", "DDIM", "UniPC"])
 def test_a_large_image_visits_the_levels_that_are_fitted_to_it(driver: Driver, sampler: str):
     request = fit(driver, sampler, steps=STEPS, width=SIDE, height=SIDE)
     result = made(driver.txt2img(**request))
@@ -21,17 +21,15 @@ def test_a_large_image_visits_the_levels_that_are_fitted_to_it(driver: Driver, s
     assert f"Size: {SIDE}x{SIDE}" in result.infotext
 
 
-@pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
-def test_so_does_image_to_image_at_full_strength(driver: Driver, sampler: str):
-    request = fit(driver, sampler, steps=STEPS, width=SIDE, height=SIDE, denoising_strength=1)
+def test_so_does_image_to_image_at_full_strength(driver: Driver):
+    request = fit(driver, "DDIM", steps=STEPS, width=SIDE, height=SIDE, denoising_strength=1)
     result = made(driver.img2img(**request))
     np.testing.assert_allclose(result.timesteps, nearest(fitted(STEPS, SIDE / 8)), atol=1.01)
 
 
-@pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
-def test_and_the_second_pass_of_hires_fix_by_its_own_size(driver: Driver, sampler: str):
+def test_and_the_second_pass_of_hires_fix_by_its_own_size(driver: Driver):
     hires = {"enable_hr": True, "hr_scale": 2, "denoising_strength": 1.0, "hr_upscaler": "Latent"}
-    request = fit(driver, sampler, steps=STEPS, width=SIDE // 2, height=SIDE // 2, **hires)
+    request = fit(driver, "Euler", steps=STEPS, width=SIDE // 2, height=SIDE // 2, **hires)
     result = made(driver.txt2img(**request))
     for visited, side in ((result.timesteps[:STEPS], SIDE / 16), (result.timesteps[-STEPS:], SIDE / 8)):
         np.testing.assert_allclose(visited, nearest(fitted(STEPS, side)), atol=1.01)

@@ -13,12 +13,17 @@ from tests.shared.driver import Driver
 from tests.shared.round_trip import assert_comes_back, sent_back
 
 # Samplers that land lower, since they extrapolate across what was jumped or add noise of their own.
-LOW = ("Euler a", "DPM++ 2S a", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE")
+LOW = ("Euler a", "DPM++ 2S a", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE")
 
 
-def fitted(steps: int, side: float = 8.0, highest: float = 5.0) -> list[float]:
-    """The terminal sigma, then so many times 0.85 of the latents' side, down to 0.1 or 2 / steps, with rho 12."""
-    top, bottom = min(2 + steps / 10, highest) * 0.85 * side, max(2 / steps, 0.1)
+def fitted(steps: int, side: float = 8.0, highest: float = math.inf) -> list[float]:
+    """The terminal sigma, then k times 0.85 of the latents' side, down to 0.1 or 2 / steps, with rho 12.
+
+    k is 2.1 divided by the steps' length in log sigma, which is worked out for a landing at 4 times.
+    """
+    bottom = max(2 / steps, 0.1)
+    length = math.log(4 * 0.85 * side / bottom) / (steps - 1)
+    top = min(2.1 / length, highest) * 0.85 * side
     ramp = top ** (1 / 12) + np.linspace(0, 1, steps - 1) * (bottom ** (1 / 12) - top ** (1 / 12))
     return [SIGMAS[999], *ramp**12]
 
@@ -57,7 +62,7 @@ class FittedCases:
     def test_every_sampler_goes_on_from_its_landing(self, driver: Driver, sampler: str):
         result = made(driver.txt2img(**fit(driver, sampler, steps=10, width=256, height=256)))
         assert result.timesteps[0] == pytest.approx(999, abs=0.5)
-        landing = nearest(fitted(10, 32, highest=2.0 if sampler in LOW else 5.0))[1]
+        landing = nearest(fitted(10, 32, highest=2.0 if sampler in LOW else math.inf))[1]
         assert min(abs(timestep - landing) for timestep in result.timesteps) <= 1
 
     @pytest.mark.parametrize("sampler", ["Euler", "Euler a", "DDIM"])
@@ -69,7 +74,7 @@ class FittedCases:
         assert "ZSNR fit to size: True" in half.infotext
         assert "ZSNR note" not in half.infotext
         whole = made(driver.img2img(**request, denoising_strength=1))
-        expected = nearest(fitted(10, highest=2.0 if sampler in LOW else 5.0))
+        expected = nearest(fitted(10, highest=2.0 if sampler in LOW else math.inf))
         np.testing.assert_allclose(whole.timesteps, expected, atol=1.01)
 
     @pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
