@@ -31,7 +31,7 @@ _WAYS: tuple[tuple[Variant, str, tuple[int, int, int]], ...] = (
 _TITLE = "The larger the image, the greyer the WebUI makes it"
 _SUBTITLE = (
     "One model, which makes no mistakes, and the same kind of images at two sizes. Each column is one seed, from what",
-    "ought to be black to what ought to be white. Bars: how many images are so bright; black lines: how many should be.",
+    "ought to be black to what ought to be white. Bars: how many images are that bright; lines: how many should be.",
 )
 
 

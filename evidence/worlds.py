@@ -27,7 +27,7 @@ class Size:
 
 
 # An image of 128 x 128 values costs 64 times as much as one of 16 x 16, hence the fewer of them.
-SIZES = (Size(16, 1024, 3, (10, 20, 50)), Size(128, 96, 1, (10, 20)))
+SIZES = (Size(16, 1024, 3, (10, 20, 50)), Size(128, 64, 1, (10, 20)))
 
 
 @dataclass(frozen=True)
