@@ -72,7 +72,7 @@ def table(rows: Sequence[Measurement], floors: Mapping[int, float]) -> list[str]
         lines += [
             "",
             f"{pixels(side)}, {latents(side)}",
-            f"{'':12}{'steps':>6}{'default':>10}{'option':>10}{'ours':>10}{'ratio':>8}",
+            f"{'':20}{'steps':>6}{'default':>10}{'option':>10}{'ours':>10}{'ratio':>8}",
             *_lines(here),
         ]
         if any(row.against == "bank" for row in here):
@@ -92,7 +92,7 @@ def _lines(rows: Sequence[Measurement]) -> list[str]:
         marked = name + ("*" if variants["ours"].against == "bank" else "")
         remark = "  worse than the WebUI's default" if ours > default else ""
         remark += "  the WebUI's own option is better here" if option < ours else ""
-        lines.append(f"{marked:12}{steps:>6}{default:>10.4f}{option:>10.4f}{ours:>10.4f}{ours / default:>8.2f}{remark}")
+        lines.append(f"{marked:20}{steps:>6}{default:>10.4f}{option:>10.4f}{ours:>10.4f}{ours / default:>8.2f}{remark}")
     return lines
 
 
