@@ -22,7 +22,7 @@ from evidence.variants import Variant, sample
 from evidence.worlds import SIZES, Size, World, latents, make_world, pixels
 
 _MAIN = ("DDIM", "Euler", "DPM++ 2M")
-_DRAWN, _DRAWN_STEPS = ("DPM++ 2M", "DDIM"), 20
+_DRAWN, _DRAWN_STEPS = ("DPM++ 2M", "Euler"), 20
 _WAYS: tuple[tuple[Variant, str, tuple[int, int, int]], ...] = (
     ("host default", "WebUI default", (196, 78, 56)),
     ("host option", "WebUI's own option", (138, 110, 60)),

@@ -14,7 +14,8 @@ from evidence.images import as_image, font
 
 COLUMNS = 8
 """Images in a strip, and bars beneath it: the true brightnesses are even, so the bars stand under their images."""
-_TILE, _GAP, _MARGIN, _LABEL, _BETWEEN = 43, 3, 24, 182, 32
+# The tile is a multiple of 16, so that the pixels of small images are even.
+_TILE, _GAP, _MARGIN, _LABEL, _BETWEEN = 48, 2, 20, 172, 28
 _BARS, _USUAL_BAR = 30, 7
 _HEAD, _HEADING, _ROW = 128, 30, _TILE + _BARS + 14
 _STRIP = COLUMNS * (_TILE + _GAP) - _GAP
@@ -51,10 +52,10 @@ def draw_demo(
     pen = ImageDraw.Draw(image)
     pen.text((_MARGIN, 16), title, _INK, font(24))
     for index, line in enumerate(subtitle):
-        pen.text((_MARGIN, 50 + 19 * index), line, _GREY, font(13))
+        pen.text((_MARGIN, 50 + 19 * index), line, _GREY, font(14))
     for index, column in enumerate(columns):
         pen.text((_left(index), _HEAD - 29), column.title, _INK, font(18))
-        pen.text((_left(index) + _STRIP, _HEAD - 12), column.detail, _GREY, font(13), anchor="rs")
+        pen.text((_left(index) + _STRIP, _HEAD - 12), column.detail, _GREY, font(14), anchor="rs")
     top = _HEAD
     for heading, group in groups:
         pen.line((_MARGIN, top, width - _MARGIN, top), _GREY)
