@@ -19,12 +19,13 @@ _CHANCE_DRAWS = 50
 
 @dataclass(frozen=True)
 class Measurement:
-    """One row of demo.json. way: which variant was sampled.
+    """One row of demo.json. side: of the images, in values. way: which variant was sampled.
 
     spread: largest minus smallest error over the seeds. against: what the brightnesses were compared with.
     noise_schedule: "normal" or "zero terminal SNR"; spacing: how the levels were chosen from it.
     """
 
+    side: int
     sampler: str
     steps: int
     way: Variant
@@ -76,6 +77,7 @@ def measure_variant(
         expected = quantiles(mean_value(bank), len(start.noise)) if sampler.stochastic else start.reference
         errors.append(distance(mean_value(run.pictures), expected).item())
     return Measurement(
+        side=bank.shape[-1],
         sampler=sampler.name,
         steps=steps,
         way=variant,

@@ -1,4 +1,4 @@
-"""demo.webp: the same seeds without and with the extension, and how bright the pictures are."""
+"""demo.webp: the same seeds in three ways at two sizes, and how bright the images are."""
 
 from __future__ import annotations
 
@@ -12,68 +12,86 @@ from torch import Tensor
 from evidence.brightness import mean_value
 from evidence.images import as_image, font
 
-_TILE, _GAP, _MARGIN, _LABEL = 56, 6, 28, 250
+COLUMNS = 8
+"""Images in a strip, and bars beneath it: the true brightnesses are even, so the bars stand under their images."""
+# The tile is a multiple of 16, so that the pixels of small images are even.
+_TILE, _GAP, _MARGIN, _LABEL, _BETWEEN = 48, 2, 20, 172, 28
+_BARS, _USUAL_BAR = 30, 7
+_HEAD, _HEADING, _ROW = 128, 30, _TILE + _BARS + 14
+_STRIP = COLUMNS * (_TILE + _GAP) - _GAP
 _INK, _GREY, _PAPER = (25, 25, 30), (110, 110, 118), (247, 247, 249)
-_BINS = 16
+_Pen = ImageDraw.ImageDraw
 
 
 @dataclass(frozen=True)
-class Strip:
-    """One row: who made the pictures `[B, 3, H, W]` (two lines of text), and the colour of its bars."""
+class Column:
+    """One size: its name, the true brightnesses `[B]` of its seeds, and which `COLUMNS` of the seeds are shown."""
 
     title: str
     detail: str
-    pictures: Tensor
+    true: Tensor
+    shown: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way of sampling, its colour, and what it made of all seeds at each size, `[B, 3, H, W]`."""
+
+    title: str
     colour: tuple[int, int, int]
+    images: Sequence[Tensor]
 
 
-def draw_demo(title: str, subtitle: str, strips: Sequence[Strip], bank: Tensor, columns: Sequence[int]) -> Image.Image:
-    """The rows one below the other, the pictures number `columns` of each, then a histogram for each strip."""
-    width = 2 * _MARGIN + _LABEL + len(columns) * (_TILE + _GAP)
-    rows_top, row_height = 92, _TILE + 14
-    bars_top = rows_top + len(strips) * row_height + 62
-    bars_height, pairs = 130, (len(strips) + 1) // 2
-    image = Image.new("RGB", (width, bars_top + pairs * (bars_height + 78)), _PAPER)
+def draw_demo(
+    title: str, subtitle: Sequence[str], columns: Sequence[Column], groups: Sequence[tuple[str, Sequence[Row]]]
+) -> Image.Image:
+    """The sizes beside each other, the ways of sampling one below the other, in groups with a heading."""
+    rows = sum(len(group) for _, group in groups)
+    width = 2 * _MARGIN + _LABEL + len(columns) * (_STRIP + _BETWEEN) - _BETWEEN
+    image = Image.new("RGB", (width, _HEAD + len(groups) * _HEADING + rows * _ROW + _MARGIN // 2), _PAPER)
     pen = ImageDraw.Draw(image)
-    pen.text((_MARGIN, 20), title, _INK, font(25))
-    pen.text((_MARGIN, 56), subtitle, _GREY, font(15))
-    for index, strip in enumerate(strips):
-        top = rows_top + index * row_height
-        pen.text((_MARGIN, top + 8), strip.title, strip.colour, font(18))
-        pen.text((_MARGIN, top + 32), strip.detail, _GREY, font(13))
-        for column, picture in enumerate(strip.pictures[list(columns)]):
-            tile = as_image(picture).resize((_TILE, _TILE), Image.Resampling.NEAREST)
-            image.paste(tile, (_MARGIN + _LABEL + column * (_TILE + _GAP), top))
-    pen.text((_MARGIN, bars_top - 44), "How bright are the pictures? All samples, black to white", _INK, font(19))
-    half = (width - 3 * _MARGIN) // 2
-    for index, strip in enumerate(strips):
-        corner = (_MARGIN + index % 2 * (half + _MARGIN), bars_top + index // 2 * (bars_height + 78))
-        _histogram(pen, strip, bank, corner, (half, bars_height))
+    pen.text((_MARGIN, 16), title, _INK, font(24))
+    for index, line in enumerate(subtitle):
+        pen.text((_MARGIN, 50 + 19 * index), line, _GREY, font(14))
+    for index, column in enumerate(columns):
+        pen.text((_left(index), _HEAD - 29), column.title, _INK, font(18))
+        pen.text((_left(index) + _STRIP, _HEAD - 12), column.detail, _GREY, font(14), anchor="rs")
+    top = _HEAD
+    for heading, group in groups:
+        pen.line((_MARGIN, top, width - _MARGIN, top), _GREY)
+        pen.text((_MARGIN, top + 8), heading, _INK, font(15))
+        top += _HEADING
+        for row in group:
+            pen.text((_MARGIN, top + _TILE // 2 - 10), row.title, row.colour, font(16))
+            for index, column in enumerate(columns):
+                _strip(image, row, index, column, top)
+            top += _ROW
     return image
 
 
-def _histogram(
-    pen: ImageDraw.ImageDraw, strip: Strip, bank: Tensor, corner: tuple[int, int], size: tuple[int, int]
-) -> None:
-    """Bars: the strip's brightnesses. Black line: the true ones."""
-    (left, top), (width, height) = corner, size
-    sampled, true = (_shares(pictures) for pictures in (strip.pictures, bank))
-    unit = height / (2.2 / _BINS)
-    bottom = top + 22 + height
-    pen.text((left, top - 6), f"{strip.title}, {strip.detail}", strip.colour, font(14))
-    edges = [left + round(index * width / _BINS) for index in range(_BINS + 1)]
-    for index in range(_BINS):
-        high = min(sampled[index] * unit, height)
-        pen.rectangle((edges[index] + 1, bottom - high, edges[index + 1] - 2, bottom), fill=strip.colour)
-    for index in range(_BINS):
-        level = bottom - true[index] * unit
-        pen.line((edges[index], level, edges[index + 1], level), fill=_INK, width=3)
-    pen.line((left, bottom, left + width, bottom), fill=_GREY)
-    pen.text((left, bottom + 5), "black", _GREY, font(13))
-    pen.text((left + width - 38, bottom + 5), "white", _GREY, font(13))
-    pen.text((left + width // 2 - 95, bottom + 5), "black line: the true distribution", _GREY, font(13))
+def _left(index: int) -> int:
+    return _MARGIN + _LABEL + index * (_STRIP + _BETWEEN)
 
 
-def _shares(pictures: Tensor) -> list[float]:
-    levels = mean_value(pictures).clamp(-1, 1)
-    return (torch.histc(levels, _BINS, -1, 1) / len(levels)).tolist()
+def _strip(image: Image.Image, row: Row, index: int, column: Column, top: int) -> None:
+    """Images above, the bars of their brightnesses beneath. Black lines: where the bars ought to end."""
+    pen, images = ImageDraw.Draw(image), row.images[index]
+    bottom = top + _TILE + _BARS
+    sampled, true = _bars(images), _bars(column.true[:, None])
+    for place, seed in enumerate(column.shown):
+        left = _left(index) + place * (_TILE + _GAP)
+        # Large images are averaged down, small ones keep their pixels.
+        resample = Image.Resampling.BOX if images.shape[-1] > _TILE else Image.Resampling.NEAREST
+        image.paste(as_image(images[seed]).resize((_TILE, _TILE), resample), (left, top))
+        right = left + _TILE - 1
+        if sampled[place]:
+            pen.rectangle((left, bottom - sampled[place], right, bottom), fill=row.colour)
+        pen.line((left - 1, bottom - true[place], right + 1, bottom - true[place]), _INK, 2)
+    pen.line((_left(index), bottom, _left(index) + _STRIP, bottom), _GREY)
+
+
+def _bars(images: Tensor) -> list[int]:
+    """The heights, black to white; `_USUAL_BAR` if all were equally many."""
+    counts = torch.histc(mean_value(images).clamp(-1, 1), COLUMNS, -1, 1)
+    heights = counts / len(images) * COLUMNS * _USUAL_BAR
+    return [int(height) for height in heights.round().clamp(max=_BARS - 2).tolist()]

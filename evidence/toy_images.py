@@ -1,4 +1,4 @@
-"""The pictures that the demonstration's exact model knows: a few hundred small ones, drawn by code."""
+"""The pictures that the demonstration's exact model knows: a few hundred, drawn by code."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The demonstration: its model is exact, and the extension's brightnesses are nearer to the truth."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,15 +9,18 @@ from PIL import Image
 
 pytest.importorskip("k_diffusion")
 
-from evidence.__main__ import main
+from evidence.__main__ import main, table
 from evidence.brightness import mean_value
 from evidence.exact_model import ExactModel
 from evidence.levels import BRIDGE
-from evidence.measure import measure_variant, prepare
-from evidence.samplers import SAMPLERS
+from evidence.measure import Measurement, measure_variant, prepare
+from evidence.picture import COLUMNS, Column, Row, draw_demo
+from evidence.samplers import BY_NAME, SAMPLERS
 from evidence.spacings import OTHERS, brightness_error
 from evidence.spacings import SAMPLERS as SPACED
 from evidence.toy_images import draw_bank
+from evidence.variants import VARIANTS
+from evidence.worlds import SIZES, make_world
 from lib_zsnr.core.spacing import TRAILING
 
 
@@ -57,19 +61,61 @@ def test_denoiser_at_both_ends(bank):
     torch.testing.assert_close(model(x, torch.full((2,), 1e6)), mean, atol=1e-5, rtol=0)
 
 
+@pytest.fixture(scope="module")
+def large():
+    return make_world(replace(SIZES[-1], samples=16), reference_steps=100)
+
+
 def test_writes_all_three_files(tmp_path, capsys):
-    small = ["--samples", "256", "--seeds", "1", "--steps", "4", "--reference-steps", "20"]
+    small = ["--samples", "16", "--seeds", "1", "--steps", "4", "--reference-steps", "20"]
     assert main(["--out", str(tmp_path), *small]) == 0
     report = json.loads((tmp_path / "demo.json").read_text(encoding="utf-8"))
-    assert len(report["rows"]) == 3 * 3
-    calls = {(row["sampler"], row["way"]): row["model_calls"] for row in report["rows"]}
-    assert calls["DDIM", "host default"] == 3
-    assert calls["DDIM", "ours"] == 4
+    assert len(report["rows"]) == len(SIZES) * 3 * 3
+    calls = {(row["side"], row["sampler"], row["way"]): row["model_calls"] for row in report["rows"]}
+    for size in SIZES:
+        assert calls[size.side, "DDIM", "host default"] == 3
+        assert calls[size.side, "DDIM", "ours"] == 4
     for name in ("demo.webp", "pair.webp"):
         with Image.open(tmp_path / name) as picture:
             assert picture.format == "WEBP"
             assert picture.convert("L").getextrema() == (0, 255)
-    assert "DPM++ 2M" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "128 x 128 pixels" in printed
+    assert "1024 x 1024 pixels" in printed
+    assert printed.count("DPM++ 2M") == len(SIZES)
+
+
+def _three(side, sampler, errors):
+    shared = {"side": side, "sampler": sampler, "steps": 20, "spread": 0.0, "against": "reference run"}
+    rest = {"noise_schedule": "", "spacing": "", "first_sigmas": [], "model_calls": 20}
+    return [
+        Measurement(way=way, brightness_error=error, **shared, **rest)
+        for way, error in zip(VARIANTS, errors, strict=True)
+    ]
+
+
+def test_table_says_at_which_size_the_extension_is_not_the_best():
+    rows = _three(16, "Euler", (0.3, 0.1, 0.2)) + _three(128, "Euler", (0.3, 0.2, 0.1))
+    small, large = "\n".join(table(rows, {16: 0.0, 128: 0.0})).split("1024 x 1024 pixels")
+    assert "128 x 128 pixels" in small
+    for part, remark in ((small, True), (large, False)):
+        (line,) = (line for line in part.splitlines() if line.startswith("Euler"))
+        assert ("the WebUI's own option is better here" in line) == remark
+
+
+def test_drawing_has_each_size_in_its_place_and_bars_beneath_their_images():
+    def strip(brightness):
+        """Where the bars of so bright images stand, at each of two sizes the second of which is black."""
+        images = [torch.full((5, 3, side, side), level) for side, level in ((16, brightness), (128, -1.0))]
+        columns = [Column("", "", torch.linspace(-1, 1, 5), [0] * COLUMNS)] * 2
+        drawn = draw_demo("", [""], columns, [("", [Row("", (255, 0, 0), images)])])
+        red = torch.frombuffer(bytearray(drawn.tobytes()), dtype=torch.uint8).reshape(drawn.height, drawn.width, 3)
+        return (red == torch.tensor([255, 0, 0])).all(dim=2).any(dim=0).nonzero().flatten()
+
+    black, white = strip(-1.0), strip(1.0)
+    half = len(black) // 2
+    assert torch.equal(black[half:], white[half:])
+    assert half <= white[0] - black[0] < black[half] - black[0]
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: sampler.name)
@@ -83,6 +129,28 @@ def test_no_sampler_is_worse_than_its_default(bank, starts, sampler, steps):
     else:
         # Against the bank, 256 samples are off by 0.046 by chance.
         assert ours < default + 0.02
+
+
+@pytest.mark.parametrize("name", ["DDIM", "Euler", "DPM++ 2M"])
+@pytest.mark.parametrize("steps", [10, 20])
+def test_ours_is_the_nearest_to_the_truth_for_large_images(large, name, steps):
+    default, option, ours = (
+        measure_variant(BY_NAME[name], way, steps, large.bank, large.starts).brightness_error for way in VARIANTS
+    )
+    assert ours < default / 3
+    # Sixteen images cannot tell apart what is all but right.
+    assert ours < max(option, 0.01)
+
+
+@pytest.mark.parametrize("name", ["DDIM", "Euler", "DPM++ 2M"])
+def test_large_images_get_greyer_by_default_and_not_by_ours(bank, starts, large, name):
+    grown = {
+        way: measure_variant(BY_NAME[name], way, 20, large.bank, large.starts).brightness_error
+        - measure_variant(BY_NAME[name], way, 20, bank, starts).brightness_error
+        for way in ("host default", "ours")
+    }
+    assert grown["host default"] > 0.15
+    assert grown["ours"] < grown["host default"] / 5
 
 
 @pytest.mark.parametrize("sampler", SPACED)
