@@ -34,7 +34,7 @@ class SamplerTraits:
     bridge_sigma_per_step: the same of bridge spacing; None for its usual place.
     cfg_scale_divisor: what it divides the CFG scale by.
     enough_steps: from this many steps on it paints black and white as a converged image does, at CFG scales of 5 to
-    10 with and without rescale; below, the person is told. None: no number of steps was enough every time.
+    10 with and without rescale; below, the person is told.
     known: False for a function that nobody has measured.
     """
 
@@ -42,11 +42,11 @@ class SamplerTraits:
     first_order_below_steps: int | None = None
     own_levels: bool = False
     restarts: bool = False
-    fitted_from_steps: int = FITTED_FROM_STEPS
+    fitted_from_steps: float = FITTED_FROM_STEPS
     highest_landing: float = math.inf
     bridge_sigma_per_step: float | None = None
     cfg_scale_divisor: float = 1.0
-    enough_steps: int | None = 0
+    enough_steps: int = 0
     known: bool = True
 
     def restart_counts(self, steps: int) -> tuple[int, int]:
@@ -71,35 +71,41 @@ _ROWS = {
     # at 128 pixels, .25 and .22 at 256, .27 and .26 at 512.
     "sample_euler": SamplerTraits(fitted_from_steps=6),
     "sample_euler_ancestral": SamplerTraits(fitted_from_steps=6, highest_landing=2.0),
-    "sample_lms": SamplerTraits(enough_steps=10),
+    "sample_lms": SamplerTraits(enough_steps=8),
     "sample_heun": SamplerTraits(TERMINAL, enough_steps=8),
     "sample_dpm_2": SamplerTraits(TERMINAL, enough_steps=8),
+    # These extrapolate across what the first step jumped, so fitted levels suit them once the steps are short: under
+    # guidance, at CFG 10 with 15 steps, white is .81 by them and .97 by trailing for DPM2 a, .92 and .97 for 2M SDE.
     # With many steps trailing has levels between the terminal one and those that set the overall brightness. Its second
     # order there turned every fourth black image white (30 steps, CFG 5 and 7.5, no rescale).
-    "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, enough_steps=15),
+    "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, fitted_from_steps=20, enough_steps=15),
     "sample_dpmpp_2m": SamplerTraits(),
     "sample_dpmpp_2s_ancestral": SamplerTraits(highest_landing=2.0),
     "sample_dpmpp_sde": SamplerTraits(),
     # The bridge lands lower for it, since it extrapolates across what it jumped: at 10 steps its brightness error on
     # the exact model is .037 by 5, .027 by this, .12 by trailing, .088 by default.
-    "sample_dpmpp_2m_sde": SamplerTraits(highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=15),
+    "sample_dpmpp_2m_sde": SamplerTraits(
+        fitted_from_steps=20, highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=10
+    ),
     # The bridge does not suit it under guidance: with 8 steps at CFG 7.5 its white is .71 by it, .91 by trailing.
-    "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, highest_landing=2.0, enough_steps=20),
+    "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, fitted_from_steps=30, highest_landing=2.0, enough_steps=20),
     # It divides the range evenly, so a high landing leaves it too few steps at the levels that set brightness: with
     # 20 steps at CFG 7.5 its white is .88 by this, .82 by the usual 5. A lower one is worse than the WebUI's default on
     # the exact model (10 steps: .169 by 1.25, .136 by default, .086 by this).
-    "sample_dpm_fast": SamplerTraits(TERMINAL, own_levels=True, bridge_sigma_per_step=2.0, enough_steps=40),
+    "sample_dpm_fast": SamplerTraits(
+        TERMINAL, own_levels=True, fitted_from_steps=math.inf, bridge_sigma_per_step=2.0, enough_steps=40
+    ),
     "sample_dpm_adaptive": SamplerTraits(own_levels=True),
     "restart_sampler": SamplerTraits(TERMINAL, restarts=True, enough_steps=8),
     "ddim": SamplerTraits(fitted_from_steps=6),
-    # Its guidance adds up over the steps: few have too little of it, and many too much. With 50 at CFG 5 and 7.5
-    # without rescale one white image in four is black.
-    "ddim_cfgpp": SamplerTraits(cfg_scale_divisor=12.5, enough_steps=None),
+    # Its guidance adds up over the steps, and few have too little of it. By trailing many had too much: with 50 at
+    # CFG 5 and 7.5 without rescale one white image in four was black. By fitted levels all are white.
+    "ddim_cfgpp": SamplerTraits(cfg_scale_divisor=12.5, enough_steps=20),
     # Its extrapolation overshoots under guidance as long as the steps are large: with 10 steps at CFG 7.5 its white is
     # .84 by a first-order start alone, .99 by this. From 25 steps on it needs that no more, and is nearer to the
     # converged image without.
-    "plms": SamplerTraits(first_order_above=2.0, first_order_below_steps=25, enough_steps=8),
-    "unipc": SamplerTraits(TERMINAL, enough_steps=10),
+    "plms": SamplerTraits(first_order_above=2.0, first_order_below_steps=40, enough_steps=8),
+    "unipc": SamplerTraits(TERMINAL, fitted_from_steps=20, enough_steps=10),
     "sample_lcm": SamplerTraits(),
 }
 

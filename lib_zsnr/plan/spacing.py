@@ -92,9 +92,6 @@ def notes_on_solver(sampler: Sampler, zero: bool) -> tuple[str, ...]:
             "Euler step, since the corrections of other samplers do harm there."
         )
         return (sentence(text, name=sampler.name),)
-    if traits.enough_steps is None:
-        text = "{name} does not always reach full black and white. Euler, DDIM and DPM++ 2M do."
-        return (sentence(text, name=sampler.name),)
     if sampler.steps < traits.enough_steps:
         text = (
             "{name} needs about {needed} steps to reach full black and white; with fewer, large dark or bright areas "

@@ -13,7 +13,7 @@ from tests.shared.round_trip import assert_comes_back
 SIDE = 1024
 
 
-@pytest.mark.parametrize(("sampler", "steps"), [("Euler", 6), ("DDIM", 6), ("UniPC", 8)])
+@pytest.mark.parametrize(("sampler", "steps"), [("Euler", 6), ("DDIM", 6), ("DPM++ 2M", 8)])
 def test_a_large_image_visits_the_levels_that_are_fitted_to_it(driver: Driver, sampler: str, steps: int):
     request = fit(driver, sampler, steps=steps, width=SIDE, height=SIDE, cfg_scale=1)
     result = made(driver.txt2img(**request))

@@ -50,8 +50,7 @@ class FittedCases:
         assert "ZSNR fit to size: True" in result.infotext
         assert "ZSNR bridge" not in result.infotext
 
-    @pytest.mark.parametrize("sampler", ["DDIM", "DDIM CFG++", "UniPC"])
-    @pytest.mark.parametrize("steps", [8, 20])
+    @pytest.mark.parametrize(("sampler", "steps"), [("DDIM", 6), ("DDIM", 20), ("DDIM CFG++", 8), ("UniPC", 20)])
     @pytest.mark.parametrize("width", [64, 256])
     def test_whole_timesteps_land_by_it_too(self, driver: Driver, sampler: str, steps: int, width: int):
         result = made(driver.txt2img(**fit(driver, sampler, steps=steps, width=width, height=width)))
@@ -59,12 +58,13 @@ class FittedCases:
 
     @pytest.mark.parametrize("sampler", WITH_A_LIST)
     def test_every_sampler_goes_on_from_its_landing(self, driver: Driver, sampler: str):
-        result = made(driver.txt2img(**fit(driver, sampler, steps=10, width=256, height=256)))
+        result = made(driver.txt2img(**fit(driver, sampler, steps=30, width=256, height=256)))
         assert result.timesteps[0] == pytest.approx(999, abs=0.5)
-        landing = nearest(fitted(10, 32, highest=2.0 if sampler in LOW else math.inf))[1]
+        steps = 30 - 9 if sampler == "Restart" else 30  # of which the restart takes nine
+        landing = nearest(fitted(steps, 32, highest=2.0 if sampler in LOW else math.inf))[1]
         assert min(abs(timestep - landing) for timestep in result.timesteps) <= 1
 
-    @pytest.mark.parametrize(("sampler", "steps"), [("Euler", 5), ("DDIM", 5), ("DPM++ 2M", 7), ("UniPC", 7)])
+    @pytest.mark.parametrize(("sampler", "steps"), [("Euler", 5), ("DDIM", 5), ("DPM++ 2M", 7), ("UniPC", 19)])
     def test_with_few_steps_it_is_trailing(self, driver: Driver, sampler: str, steps: int):
         result = made(driver.txt2img(**fit(driver, sampler, steps=steps, width=256, height=256)))
         np.testing.assert_allclose(result.timesteps, trailing(steps), atol=0.5)

@@ -63,7 +63,7 @@ def test_the_preview_follows_steps_sampler_schedule_type_and_boxes(panel, checkp
     panel.wait_for_status("v_zsnr")
     ours, host = panel.captions
     assert panel.dots == (20, 20)
-    assert ours.endswith("have: 9/20")
+    assert ours.endswith("have: 10/20")
     assert ours.startswith("This extension, fitted to 512x512 pixels: starts at pure noise. Steps at noise levels that")
     assert host == "The WebUI by itself: starts with 0.47 % of the image left"
     panel.set_steps(31)
