@@ -74,21 +74,21 @@ _ROWS = {
     "sample_lms": SamplerTraits(enough_steps=8),
     "sample_heun": SamplerTraits(TERMINAL, enough_steps=8),
     "sample_dpm_2": SamplerTraits(TERMINAL, enough_steps=8),
-    # These extrapolate across what the first step jumped, so fitted levels suit them once the steps are short: under
-    # guidance, at CFG 10 with 15 steps, white is .81 by them and .97 by trailing for DPM2 a, .92 and .97 for 2M SDE.
+    # This one, 2M SDE, 3M SDE and UniPC extrapolate across what the first step jumped, so fitted levels suit them only
+    # once the steps are short: at CFG 10 without rescale their white comes out greyer by up to .2 with 8 steps.
     # With many steps trailing has levels between the terminal one and those that set the overall brightness. Its second
     # order there turned every fourth black image white (30 steps, CFG 5 and 7.5, no rescale).
-    "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, fitted_from_steps=20, enough_steps=15),
+    "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, fitted_from_steps=15, enough_steps=15),
     "sample_dpmpp_2m": SamplerTraits(),
     "sample_dpmpp_2s_ancestral": SamplerTraits(highest_landing=2.0),
     "sample_dpmpp_sde": SamplerTraits(),
     # The bridge lands lower for it, since it extrapolates across what it jumped: at 10 steps its brightness error on
     # the exact model is .037 by 5, .027 by this, .12 by trailing, .088 by default.
     "sample_dpmpp_2m_sde": SamplerTraits(
-        fitted_from_steps=20, highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=10
+        fitted_from_steps=10, highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=20
     ),
     # The bridge does not suit it under guidance: with 8 steps at CFG 7.5 its white is .71 by it, .91 by trailing.
-    "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, fitted_from_steps=30, highest_landing=2.0, enough_steps=20),
+    "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, fitted_from_steps=20, highest_landing=2.0, enough_steps=30),
     # It divides the range evenly, so a high landing leaves it too few steps at the levels that set brightness: with
     # 20 steps at CFG 7.5 its white is .88 by this, .82 by the usual 5. A lower one is worse than the WebUI's default on
     # the exact model (10 steps: .169 by 1.25, .136 by default, .086 by this).
@@ -102,10 +102,10 @@ _ROWS = {
     # CFG 5 and 7.5 without rescale one white image in four was black. By fitted levels all are white.
     "ddim_cfgpp": SamplerTraits(cfg_scale_divisor=12.5, enough_steps=20),
     # Its extrapolation overshoots under guidance as long as the steps are large: with 10 steps at CFG 7.5 its white is
-    # .84 by a first-order start alone, .99 by this. From 25 steps on it needs that no more, and is nearer to the
-    # converged image without.
+    # .84 by a first-order start alone, .99 by this, and with 30 at CFG 10 .93 and .98. With many more it is nearer to
+    # the converged image without.
     "plms": SamplerTraits(first_order_above=2.0, first_order_below_steps=40, enough_steps=8),
-    "unipc": SamplerTraits(TERMINAL, fitted_from_steps=20, enough_steps=10),
+    "unipc": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=20),
     "sample_lcm": SamplerTraits(),
 }
 
