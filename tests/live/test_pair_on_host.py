@@ -141,6 +141,7 @@ def test_diffusers_makes_the_same_picture(pair, pair_folder, steps):
         width=128, output_type="np",
     ).images[0]  # fmt: skip
     body = {**COMMON, "batch_size": 1, "seed": 5, "steps": steps, "sampler_name": "DDIM", "prompt": prompt}
-    ours = pair.txt2img(**body, zsnr=ON, override_settings={"sd_model_checkpoint": "fixed.safetensors"})
+    paper = {"enabled": True, "fit_to_size": False}
+    ours = pair.txt2img(**body, zsnr=paper, override_settings={"sd_model_checkpoint": "fixed.safetensors"})
     assert ours.status == 200, ours.error
     assert np.abs(ours.images[0].astype(float) - 255 * theirs).mean() < 2
