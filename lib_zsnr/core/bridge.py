@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from lib_zsnr.core.spacing import karras_ramp, trailing_timesteps
+from lib_zsnr.core.landing import Landing
+from lib_zsnr.core.spacing import trailing_timesteps
 
 # Where the bridge lands below the terminal level: at a sigma of so much for each step. Found on the exact model of
 # `evidence`: a lower landing makes the jump less accurate, a higher one makes the remaining steps coarser, so the best
@@ -21,8 +21,8 @@ _BRIDGE_RHO = 5.0
 
 
 @dataclass(frozen=True)
-class Bridge:
-    """The terminal level, then a landing and down from there as a ramp of Karras et al. 2022 (equation 5).
+class Bridge(Landing):
+    """A landing in proportion to the steps.
 
     With few steps trailing jumps from sigma 4519 to 18 at once, and overall brightness is set in between. From 3 steps
     on the last level before 0 is trailing's: going down to the table's lowest, as Karras does, spends steps where
@@ -34,7 +34,7 @@ class Bridge:
     landing_sigma_per_step: float | None = None
 
     name = "bridge"
-    may_discard = False
+    rho = _BRIDGE_RHO
 
     def landing_sigma(self, steps: int) -> float:
         """The sigma at which it goes on after the terminal level."""
@@ -42,19 +42,6 @@ class Bridge:
             return self.landing_sigma_per_step * steps
         return (_LANDING_SIGMA_PER_FEW_STEPS if steps <= _FEW_STEPS else _LANDING_SIGMA_PER_STEP) * steps
 
-    def sigmas(self, table: Tensor, steps: int) -> Tensor:
-        """As `Spacing.sigmas`; with very many steps the table's last level but one is the landing.
-
-        Raises ValueError for fewer steps than 1.
-        """
-        if steps < 1:
-            msg = f"bridge spacing got {steps} steps; allowed are 1 and more"
-            raise ValueError(msg)
-        landing = min(self.landing_sigma(steps), table[-2].item())
-        lowest = table[trailing_timesteps(min(steps, len(table)), len(table))[-1]].item()
-        below = karras_ramp(landing, lowest, max(steps - 1, 0), _BRIDGE_RHO).to(table)
-        return torch.cat([table[-1:], below, table.new_zeros(1)])
-
-    def sigmas_from(self, table: Tensor, sigma: Tensor, steps: int) -> Tensor:
-        """As `Spacing.sigmas_from`. It is for whole runs, so the level is the terminal one."""
-        return self.sigmas(table, steps)[:-1]
+    def lowest_sigma(self, table: Tensor, landing: float, steps: int) -> float:
+        """Trailing's lowest."""
+        return table[trailing_timesteps(min(steps, len(table)), len(table))[-1]].item()

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lib_zsnr.core.landing import Landing
 from lib_zsnr.core.schedule import timestep_of_sigma
-from lib_zsnr.core.spacing import TRAILING, karras_ramp
+from lib_zsnr.core.spacing import TRAILING
 
 # The standard deviation of a channel's mean (root mean square over the channels), over images whose captions leave
 # brightness open, in the latents of the trained pair's autoencoder.
@@ -38,8 +39,8 @@ def deviation_of_brightness(side: float) -> float:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """The terminal level, a landing above the sigma at which brightness is decided, and a ramp down from there.
+class Fitted(Landing):
+    """A landing above the sigma at which brightness is decided.
 
     side: of the latents, 1/8 of the image's; of one that is not square the root of width times height.
     highest_landing: at most so many standard deviations of the brightness, for samplers that extrapolate far.
@@ -49,7 +50,7 @@ class Fitted:
     highest_landing: float = math.inf
 
     name = "fitted"
-    may_discard = False
+    rho = _RHO
 
     def landing_sigma(self, steps: int) -> float:
         """The sigma at which it goes on after the terminal level."""
@@ -57,31 +58,17 @@ class Fitted:
         step = math.log(_USUAL_LANDING * deviation / _lowest(steps)) / max(steps - 1, 1)
         return min(_BALANCE / step, self.highest_landing) * deviation
 
-    def sigmas(self, table: Tensor, steps: int) -> Tensor:
-        """As `Spacing.sigmas`; for very large images the table's last level but one is the landing.
-
-        Raises ValueError for fewer steps than 1.
-        """
-        if steps < 1:
-            msg = f"fitted spacing got {steps} steps; allowed are 1 and more"
-            raise ValueError(msg)
-        landing = min(self.landing_sigma(steps), table[-2].item())
-        # The half matters for tables alone that hardly reach higher than the lowest level.
-        lowest = min(max(_lowest(steps), table[0].item()), landing / 2)
-        below = karras_ramp(landing, lowest, steps - 1, _RHO).to(table)
-        return torch.cat([table[-1:], below, table.new_zeros(1)])
-
-    def sigmas_from(self, table: Tensor, sigma: Tensor, steps: int) -> Tensor:
-        """As `Spacing.sigmas_from`. It is for whole runs, so the level is the terminal one."""
-        return self.sigmas(table, steps)[:-1]
+    def lowest_sigma(self, table: Tensor, landing: float, steps: int) -> float:
+        """Not below the table. The half matters for tables alone that hardly reach higher than the lowest level."""
+        return min(max(_lowest(steps), table[0].item()), landing / 2)
 
     def timesteps(self, table: Tensor, steps: int) -> Tensor:
         """As `TimestepSpacing.timesteps`: the nearest to the levels of which no two are the same."""
         if not 1 <= steps <= len(table):
             msg = f"fitted spacing got {steps} steps; allowed are 1 to {len(table)}, one for each timestep"
             raise ValueError(msg)
-        levels = self.sigmas(table.double().cpu(), steps)[:-1]
-        nearest = timestep_of_sigma(table.double().cpu(), levels).round().long()
+        exact = table.double().cpu()
+        nearest = timestep_of_sigma(exact, self.sigmas(exact, steps)[:-1]).round().long()
         place = torch.arange(steps)
         falling = (nearest + place).cummin(dim=0).values - place
         return torch.maximum(falling, place.flip(0))  # which leaves room for those that follow

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_zsnr.core.guidance import Space
+from lib_zsnr.core.landing import Landing
 from lib_zsnr.core.spacing import Spacing
 from lib_zsnr.plan.choice import Choice
 from lib_zsnr.plan.facts import Model, Prediction, Sampler
 from lib_zsnr.plan.model import choose_prediction, choose_zero_terminal_snr, follow_report
-from lib_zsnr.plan.spacing import Landing, choose_landing, choose_spacing, notes_on_solver
+from lib_zsnr.plan.spacing import choose_landing, choose_spacing, notes_on_solver
 from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import Settings
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Union
-
 from lib_zsnr.core.bridge import Bridge
 from lib_zsnr.core.fitted import Fitted
+from lib_zsnr.core.landing import Landing
 from lib_zsnr.core.spacing import TRAILING, Spacing
 from lib_zsnr.plan.choice import Choice
 from lib_zsnr.plan.facts import Sampler
 from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import Settings
-
-Landing = Union[Bridge, Fitted]
-"""Has `landing_sigma(steps)`."""
 
 
 def choose_spacing(settings: Settings, sampler: Sampler, zero: bool) -> Choice[Spacing | None]:

@@ -36,9 +36,9 @@ class PreviewRequest:
 def read(request: Mapping[str, Any]) -> PreviewRequest:
     """The tab's values as they are at this moment. The page sends every keystroke, before the WebUI corrects it.
 
-    Numbers that cannot be used are replaced by what the WebUI would correct them to, so that a plan can be
-    made, and `problem` says so. They are not previewed, since the WebUI corrects a field only when it loses the focus,
-    not when Ctrl+Enter is pressed in it.
+    Numbers that cannot be used are replaced, steps and strength by what the WebUI would correct them to and a side by
+    its usual one, so that a plan can be made, and `problem` says so. They are not previewed, since the WebUI corrects a
+    field only when it loses the focus, not when Ctrl+Enter is pressed in it.
     """
     steps: Any = request.get("steps", STEPS)
     strength: Any = request.get("denoising_strength")

@@ -11,11 +11,11 @@ import torch
 from modules import shared
 from torch import Tensor
 
+from lib_zsnr.core.landing import Landing
 from lib_zsnr.core.spacing import TRAILING, Spacing, karras_ramp
 from lib_zsnr.core.terminal import euler_steps, first_order_start, with_step_offset
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.plan.samplers import SamplerTraits
-from lib_zsnr.plan.spacing import Landing
 from lib_zsnr.webui import hosts
 from lib_zsnr.webui.hosts.protocol import SamplingFunction
 from lib_zsnr.webui.overrides import override_method, override_value
