@@ -7,11 +7,13 @@ from pathlib import Path
 NAME = "Zero Terminal SNR"
 # Looked for, never imported: that would cost seconds at every start of the WebUI.
 PACKAGES = ("torch", "numpy", "gradio", "fastapi")
-# The samplers are no package of the WebUI's but a repository that it clones before it runs this file.
+# The samplers are no package of the WebUI's but a repository that it clones before it runs this file. Forge and its
+# relatives carry them along.
 K_DIFFUSION = "repositories/k-diffusion/k_diffusion/sampling.py"
-# As in lib_zsnr/webui/hosts, by the files: what AUTOMATIC1111's WebUI has, and what Forge and its relatives add.
-NEEDED = ("modules/sd_samplers_lcm.py", "modules/models/diffusion/uni_pc")
-FOREIGN = "modules_forge"
+# As in lib_zsnr/webui/hosts, by the files: what Forge and all its relatives have, and what the known WebUIs have.
+FAMILY = "modules_forge"
+FORGE = ("backend/modules/k_prediction.py", "backend/sampling/sampling_function.py")
+A1111 = ("modules/sd_samplers_lcm.py", "modules/models/diffusion/uni_pc")
 HOOK = "def process_before_every_sampling"
 FIRST_WEBUI_WITH_HOOK = "1.10.0"
 
@@ -23,15 +25,13 @@ def webui_folder():
 
 def refusal(webui):
     """Why nothing is done in this WebUI; "" where it is one that is known."""
-    if (webui / FOREIGN).exists():
-        found = "Forge or one of its relatives"
-    elif not all((webui / name).exists() for name in NEEDED):
-        found = "another one"
-    else:
+    is_forge = (webui / FAMILY).exists()
+    if all((webui / name).exists() for name in (FORGE if is_forge else A1111)):
         return ""
+    found = "another relative of Forge" if is_forge else "another one"
     return (
-        f"This extension is made for AUTOMATIC1111's WebUI 1.10, and this WebUI is {found}: it does nothing here, and "
-        "images are made as without it."
+        f"This extension is made for AUTOMATIC1111's WebUI 1.10, Forge and Forge Neo, and this WebUI is {found}: it "
+        "does nothing here, and images are made as without it."
     )
 
 
@@ -48,7 +48,8 @@ def problems(webui):
     ]
     if webui is None:
         return found
-    if not (webui / K_DIFFUSION).is_file() and importlib.util.find_spec("k_diffusion") is None:
+    own_samplers = (webui / FAMILY).exists() or (webui / K_DIFFUSION).is_file()
+    if not own_samplers and importlib.util.find_spec("k_diffusion") is None:
         found.append(
             f"k-diffusion was not found; it was expected at {webui / K_DIFFUSION}. The extension cannot work without "
             "it. Delete the folder repositories/k-diffusion, then start the WebUI: it fetches it again."

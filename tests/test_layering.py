@@ -70,7 +70,7 @@ PACKAGES: dict[str, set[str]] = {layer: set() for layer in LAYERS} | {
     "lib_zsnr.checkpoint": {"yaml"},
     "lib_zsnr.ui": {"gradio"},
     "lib_zsnr.webui.errors": {"fastapi"},
-    "lib_zsnr.webui.hosts": {"torch", "modules", "k_diffusion"},
+    "lib_zsnr.webui.hosts": {"torch", "modules", "k_diffusion", "backend"},
     "lib_zsnr.webui.sampling": {"torch", "modules"},
     "lib_zsnr.webui": {"modules"},
     "lib_zsnr.webui.request": {"modules"},
@@ -81,6 +81,7 @@ PACKAGES: dict[str, set[str]] = {layer: set() for layer in LAYERS} | {
 }
 # What of the host's not every relative of the WebUI has, or has in another form: for `hosts` alone.
 ONE_HOST_ONLY = (
+    "backend",
     "k_diffusion",
     "modules.models",
     "modules.sd_samplers_cfg_denoiser",

@@ -26,6 +26,7 @@ MAX_YAML_BYTES, MAX_YAML_BRACKETS = 16_384, 200
 
 # The names that ComfyUI (comfy/supported_models.py, class SDXL) and reForge look for.
 _EDM_PREFIX, _EDM_MARKERS, _V_MARKER, _ZERO_SNR_MARKER = "edm_vpred.", ("edm_mean", "edm_std"), "v_pred", "ztsnr"
+MARKERS = frozenset((_V_MARKER, _ZERO_SNR_MARKER))
 
 # "v", "epsilon": Stability-AI/ModelSpec, written by kohya-ss/sd-scripts (sai_model_spec.py) and OneTrainer.
 # "v_prediction": diffusers' name of it. "eps": the parameterization in Stability-AI/stablediffusion (ddpm.py).

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lib_zsnr.checkpoint.evidence import (
+    MARKERS,
     Answer,
     Evidence,
     StatedPrediction,
@@ -25,6 +26,11 @@ from lib_zsnr.checkpoint.safetensors_header import Header, HeaderError, read_hea
 from lib_zsnr.checkpoint.stored_schedule import rescaled_end
 from lib_zsnr.sentences import sentence
 
+# The first layer of the UNet of Stable Diffusion 1, 2 and XL: in a checkpoint, in a file of the UNet alone, and under
+# diffusers' name. Flow models are transformers.
+_UNETS = frozenset(
+    ("model.diffusion_model.input_blocks.0.0.weight", "input_blocks.0.0.weight", "conv_in.weight"),
+)
 CACHED_CHECKPOINTS = 64  # results of a few hundred bytes each; one request uses two or three checkpoints
 
 
@@ -37,6 +43,8 @@ class Traits:
     `prediction_by_metadata`: whether the prediction is known from metadata alone. `prediction_by_merge`: whether that
     metadata was written by a merge, which does not look at the model.
     `problem`: why the file or its yaml could not be read, and what to do; "" otherwise.
+    `markers`: those of the marker tensors that the file has, which some WebUIs go by. `has_noise_schedule`: whether its
+    UNet is of a kind that has one (Stable Diffusion 1, 2 and XL); None if the names of its tensors are not known.
     """
 
     prediction: StatedPrediction = "unknown"
@@ -47,6 +55,8 @@ class Traits:
     prediction_by_metadata: bool = False
     prediction_by_merge: bool = False
     problem: str = ""
+    markers: frozenset[str] = frozenset()
+    has_noise_schedule: bool | None = None
 
     def measured_as(self, prediction: StatedPrediction) -> Traits:
         """The traits, given what the WebUI found by running the model (it does so for Stable Diffusion 2).
@@ -137,6 +147,8 @@ def _read(path: str, sidecar: str, _stamps: tuple[int, int, int, int]) -> Traits
         prediction_by_metadata=by_metadata,
         prediction_by_merge=by_metadata and evidence.metadata_by_merge,
         problem=problem,
+        markers=header.tensor_names & MARKERS,
+        has_noise_schedule=bool(header.tensor_names & _UNETS) if header.tensor_names else None,
     )
 
 

@@ -64,7 +64,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
     if not settings.enabled:
         return Plan(active=False)
     if model.is_flow:
-        return Plan(active=False, warnings=(flow_refusal(model),))
+        return Plan(active=False)  # said in the panel, once, and not under every image
     if settings.rescale_only:
         return _rescale_only(settings, model, sampler)
     prediction = choose_prediction(settings, model, sampler)
@@ -136,7 +136,7 @@ def _rescale_space(settings: Settings, prediction: Prediction) -> Space:
 def flow_refusal(model: Model) -> str:
     """Why nothing is done for a flow model."""
     text = (
-        "{name} is a flow model (Stable Diffusion 3), which has no noise schedule of this kind. Zero Terminal SNR did "
-        "nothing."
+        "{name} is not a Stable Diffusion 1, 2 or XL model with a noise schedule (Flux, Stable Diffusion 3 and other "
+        "flow models have none), so there is nothing to do for it: images are made as without the extension."
     )
     return sentence(text, name=model.name)

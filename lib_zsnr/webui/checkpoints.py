@@ -51,12 +51,10 @@ class Checkpoint:
     believed: Prediction | None = None
 
 
-def loaded() -> Checkpoint | None:
-    """The checkpoint that is loaded now, if any."""
-    sd_model = sd_models.model_data.sd_model
-    if sd_model is None:
-        return None
-    return of_model(sd_model)
+def shown() -> Checkpoint | None:
+    """The checkpoint that is loaded now, or where the WebUI loads only for an image the one that will be, if any."""
+    sd_model = hosts.current().model_to_show()
+    return None if sd_model is None else of_model(sd_model)
 
 
 def of_model(sd_model: Any) -> Checkpoint | None:
@@ -65,16 +63,17 @@ def of_model(sd_model: Any) -> Checkpoint | None:
     if info is None:
         return None
     facts = hosts.current().read_model(sd_model)
-    return replace(_checkpoint(info, facts.believed), traits=facts.traits)
+    believed = facts.believed if sd_model is hosts.current().loaded_model() else None
+    return replace(_checkpoint(info, believed), traits=facts.traits)
 
 
 def chosen() -> str:
-    """The name of the checkpoint for the next image if a different one is loaded, else "".
+    """The name of the checkpoint for the next image if a different one is shown, else "".
 
     After a request with another checkpoint, or with a refiner, the WebUI keeps that one loaded for a while.
     """
     # The host's own API refuses a value of the wrong type, but a settings file may hold one.
-    name, sd_model = shared.opts.sd_model_checkpoint, sd_models.model_data.sd_model
+    name, sd_model = shared.opts.sd_model_checkpoint, hosts.current().model_to_show()
     info = sd_models.checkpoint_aliases.get(name) if isinstance(name, str) else None
     current = getattr(sd_model, "sd_checkpoint_info", None)
     return printable(info.name_for_extra) if info and current and info.filename != current.filename else ""
@@ -83,7 +82,7 @@ def chosen() -> str:
 def named(name: str) -> Checkpoint | None:
     """The checkpoint that the host lists under this name (title, file name or hash), if any."""
     info = sd_models.checkpoint_aliases.get(name)
-    current = loaded()
+    current = shown()
     if info is None:
         return None
     listed = _checkpoint(info, None)

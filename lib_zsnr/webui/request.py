@@ -11,8 +11,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modules import sd_models, shared
-
 from lib_zsnr.arguments import parse
 from lib_zsnr.plan import plan as planning
 from lib_zsnr.plan.effective import effective, policy_decides, settings_for_other_model
@@ -47,9 +45,9 @@ def write_planned_infotext(p: Any, args: Sequence[Any]) -> None:
 
 
 def _write_planned_infotext(p: Any, args: Sequence[Any]) -> None:
-    loaded = sd_models.model_data.sd_model
+    loaded = hosts.current().loaded_model()
     settings = settings_of(p, args, loaded)
-    if settings.enabled and loaded is not None:
+    if settings.enabled and loaded is not None and not hosts.current().read_model(loaded).is_flow:
         # One to look at: the request's own is often made after this.
         sampler = hosts.current().sampler_to_look_at(p.sampler_name, loaded)
         plan, _ = _planned(p, settings, loaded, sampler)
@@ -73,10 +71,11 @@ def attach_to_sampler(p: Any, args: Sequence[Any]) -> None:
 def _attach(p: Any, args: Sequence[Any]) -> None:
     if getattr(p, _FAULT, None) is not None:
         raise getattr(p, _FAULT)
-    settings = settings_of(p, args, shared.sd_model)
+    loaded = hosts.current().loaded_model()
+    settings = settings_of(p, args, loaded)
     if not settings.enabled:
         return
-    plan, first = _planned(p, settings, shared.sd_model, p.sampler)
+    plan, first = _planned(p, settings, loaded, p.sampler)
     _report_warnings(p, plan)
     if plan.active:
         attach.attach(p.sampler, plan, lambda sd_model: _refiner_plan(p, settings, first, sd_model))
@@ -116,7 +115,7 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
 def _planned(p: Any, settings: Settings, sd_model: Any, sampler: Any) -> tuple[planning.Plan, first_model.FirstModel]:
     """The plan of one call of the sampler object, put down in the infotext. Raises SettingsError."""
     model, facts = hosts.current().read_model(sd_model), _sampler(p, sampler)
-    plan = planning.make_plan(settings, model, facts, hosts.current().rescales_every_schedule())
+    plan = planning.make_plan(settings, model, facts, hosts.current().rescales_schedule_of(sd_model))
     saved = checkpoints.preset_of(checkpoints.of_model(sd_model))
     done = effective(settings, plan, model, facts, saved)
     decides = policy_decides(settings, plan, facts)

@@ -9,7 +9,7 @@ import pytest
 from tests.shared.cases import made
 from tests.shared.driver import Driver
 
-SENTENCE = "this WebUI is Forge or one of its relatives: it does nothing here"
+SENTENCE = "this WebUI is another relative of Forge: it does nothing here"
 REQUEST = {"steps": 3, "sampler_name": "Euler", "prompt": "a cat <cfg_rescale:0.5>"}
 
 

@@ -40,7 +40,7 @@ class TestPresets:
         from lib_zsnr.webui import checkpoints
 
         made(driver.txt2img(**{**on(driver, steps=1), "zsnr": [False]}))
-        checkpoints.save_preset(checkpoints.loaded(), PRESET)
+        checkpoints.save_preset(checkpoints.shown(), PRESET)
         return checkpoints
 
     def test_it_beats_the_file_and_loses_to_the_request(self, driver, saved):
@@ -225,7 +225,7 @@ class TestPasting:
 
         made(driver.txt2img(**{**on(driver, role, steps=1), "zsnr": [False]}))
         if preset:
-            checkpoints.save_preset(checkpoints.loaded(), preset)
+            checkpoints.save_preset(checkpoints.shown(), preset)
             follow, v = False, True
         from modules import shared
 

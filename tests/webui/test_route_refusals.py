@@ -116,7 +116,7 @@ def test_a_preset_file_with_400_digits_is_damaged_and_no_more(driver, client):
     """It was saved by hand, or by a version without the limits."""
     from lib_zsnr.webui import checkpoints
 
-    key = checkpoints.loaded().key
+    key = checkpoints.shown().key
     content = {"version": 1, "presets": {key: {"name": "\ud800", **VALUES, "cfg_rescale": DIGITS}}}
     checkpoints.store().path.write_text(json.dumps(content))
     for route in ("checkpoint", "presets", "version"):
@@ -128,7 +128,7 @@ def test_a_preset_file_with_400_digits_is_damaged_and_no_more(driver, client):
 def test_a_name_in_the_preset_file_that_is_no_unicode_is_sent_as_an_escape(client):
     from lib_zsnr.webui import checkpoints
 
-    key = checkpoints.loaded().key
+    key = checkpoints.shown().key
     content = {"version": 1, "presets": {key: {"name": "\ud800", **VALUES}}}
     checkpoints.store().path.write_text(json.dumps(content))
     assert client.get(f"{PREFIX}/presets").json()[key]["name"] == "\\ud800"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lib_zsnr.sentences import sentence
 
 if TYPE_CHECKING:
     from lib_zsnr.webui.hosts.protocol import Host
 
-# What AUTOMATIC1111's WebUI 1.10 has, and what its descendants add that changes how models are sampled (Forge and its
-# relatives, all of them). A descendant that changes nothing there is the same to us.
-_NEEDED = ("modules.sd_samplers_lcm", "modules.models.diffusion.uni_pc", "k_diffusion.external")
-_FOREIGN = "modules_forge"
+# Forge and all its relatives have this package, and change how models are sampled. A descendant of AUTOMATIC1111's
+# WebUI that does not is the same to us.
+_FAMILY = "modules_forge"
+# What each member of `hosts` needs to find.
+_FORGE = ("backend.modules.k_prediction", "backend.sampling.sampling_function")
+_A1111 = ("modules.sd_samplers_lcm", "modules.models.diffusion.uni_pc", "k_diffusion.external")
 
 
 @lru_cache(maxsize=1)
@@ -25,9 +28,18 @@ def current() -> Host:
     if refusal():
         raise LookupError(refusal())
     # A member is imported only where it is the one, since it imports what only its WebUI has.
+    if _is_there(_FAMILY):
+        from lib_zsnr.webui.hosts.forge.host import Forge
+
+        return Forge()
     from lib_zsnr.webui.hosts.a1111.host import A1111
 
     return A1111()
+
+
+def restoring(sampler: Any) -> AbstractContextManager[None]:
+    """As `hosts.protocol.Host.restoring`, also in a WebUI that is not known, where nothing can be put back."""
+    return nullcontext() if refusal() else current().restoring(sampler)
 
 
 @lru_cache(maxsize=1)
@@ -38,15 +50,13 @@ def refusal() -> str:
 
 def refusal_of(is_there: Callable[[str], bool]) -> str:
     """The same by what can be imported. install.py says it in the same words."""
-    if is_there(_FOREIGN):
-        found = "Forge or one of its relatives"
-    elif not all(map(is_there, _NEEDED)):
-        found = "another one"
-    else:
+    needed = _FORGE if is_there(_FAMILY) else _A1111
+    if all(map(is_there, needed)):
         return ""
+    found = "another relative of Forge" if is_there(_FAMILY) else "another one"
     text = (
-        "This extension is made for AUTOMATIC1111's WebUI 1.10, and this WebUI is {found}: it does nothing here, and "
-        "images are made as without it."
+        "This extension is made for AUTOMATIC1111's WebUI 1.10, Forge and Forge Neo, and this WebUI is {found}: it "
+        "does nothing here, and images are made as without it."
     )
     return sentence(text, found=sentence(found))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, Callable, Protocol
 
@@ -54,11 +54,24 @@ class Host(Protocol):
 
     name: str
 
-    def read_model(self, sd_model: Any) -> Model:
-        """The facts that a plan needs of a loaded model."""
+    def loaded_model(self) -> Any | None:
+        """The model that is loaded now, None where there is none. Loads nothing."""
 
-    def rescales_every_schedule(self) -> bool:
-        """Whether an option of the WebUI's own makes every model's schedule one of zero terminal SNR."""
+    def model_to_show(self) -> Any | None:
+        """The model that the next image is made with, as far as that is known; None where it is not.
+
+        Where the WebUI loads a checkpoint only for the image, what is known of it before: an object that can be read
+        and looked at like a loaded model. The same object as long as it is the same checkpoint.
+        """
+
+    def read_model(self, sd_model: Any) -> Model:
+        """The facts that a plan needs of a model."""
+
+    def rescales_schedule_of(self, sd_model: Any) -> bool:
+        """Whether the WebUI by itself samples the model on a schedule of zero terminal SNR."""
+
+    def cfg_scale_of(self, p: Any) -> float:
+        """The CFG scale of the pass of a request that is about to be sampled."""
 
     def family_of(self, sampler: Any) -> Family:
         """The family that a sampler object belongs to."""
@@ -80,6 +93,12 @@ class Host(Protocol):
 
     def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
         """How to reach a sampling function that makes a grid of its own; None for all others."""
+
+    def restoring(self, sampler: Any) -> AbstractContextManager[None]:
+        """Where the sampler call inside it ends with an error, what the WebUI had changed for it is put back.
+
+        By itself the WebUI may do so only where no error ends the call.
+        """
 
     def install(
         self, undo: ExitStack, sampler: Any, plan: Plan, plan_for_refiner: PlanForModel, watch_x: bool

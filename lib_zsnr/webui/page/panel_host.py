@@ -72,6 +72,8 @@ class WebuiPanelHost:
             settings = parse(list({**by_name, **filled}.values()), settings_page.defaults())
             tab = preview_request.read(request)
             plan, levels = _planned(settings.with_preset(preset), tab)
+        except preview.NothingToDoError as reason:
+            return replace(view, notes=(str(reason),))
         except (SettingsError, preview.PreviewUnavailableError) as error:
             return replace(view, problem=str(error))
         done = plan.field_values()
@@ -106,8 +108,8 @@ class WebuiPanelHost:
 
 
 def _current() -> checkpoints.Checkpoint | None:
-    """The loaded checkpoint, where it is also the one that the next image is made with."""
-    return None if checkpoints.chosen() else checkpoints.loaded()
+    """The checkpoint that is shown, where it is also the one that the next image is made with."""
+    return None if checkpoints.chosen() else checkpoints.shown()
 
 
 def _to_come(name: str) -> str:

@@ -138,7 +138,7 @@ def _checkpoint(params: Mapping[str, Any]) -> checkpoints.Checkpoint | None:
     """The checkpoint that the image will be made with: the one that the host will switch to, or has chosen."""
     switches = not getattr(shared.opts, "disable_weights_auto_swap", False)
     named = checkpoints.named(str(params.get("Model hash"))) if switches else None
-    return named or checkpoints.named(shared.opts.sd_model_checkpoint or "") or checkpoints.loaded()
+    return named or checkpoints.named(shared.opts.sd_model_checkpoint or "") or checkpoints.shown()
 
 
 def _read_elsewhere() -> set[str]:

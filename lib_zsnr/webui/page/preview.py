@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from modules import sd_models, sd_samplers, sd_samplers_common, sd_schedulers
+from modules import sd_samplers, sd_samplers_common, sd_schedulers
 
 from lib_zsnr.core.fitted import Fitted
 from lib_zsnr.plan.plan import Plan, flow_refusal, make_plan
@@ -30,6 +30,10 @@ _MOST_BY_THE_HOST, _MOST_BY_OURS = 300, 10_000
 
 class PreviewUnavailableError(RuntimeError):
     """Why there is no preview, in a sentence."""
+
+
+class NothingToDoError(PreviewUnavailableError):
+    """The model is of a kind that the extension has nothing to do for."""
 
 
 def schedule_preview(settings: Settings, request: PreviewRequest) -> dict[str, Any]:
@@ -52,7 +56,7 @@ def plan_for(settings: Settings, request: PreviewRequest) -> tuple[Plan, Any]:
 def _plan_for(sd_model: Any, settings: Settings, request: PreviewRequest) -> tuple[Plan, Any]:
     facts = hosts.current().read_model(sd_model)
     if facts.is_flow:
-        raise PreviewUnavailableError(flow_refusal(facts))
+        raise NothingToDoError(flow_refusal(facts))
     config = _one_of("sampler", request.sampler_name, {config.name: config for config in sd_samplers.all_samplers})
     # The label, which is what a request ends up with; the host takes the short name as well.
     schedule_type = _one_of("schedule type", request.schedule_type, sd_schedulers.schedulers_map).label
@@ -62,7 +66,7 @@ def _plan_for(sd_model: Any, settings: Settings, request: PreviewRequest) -> tup
         raise SettingsError(f"{TITLE}: the WebUI cannot make the sampler {config.name} ({quoted(error)}).") from error
     below, size = _starts_below_terminal(request), (request.width, request.height)
     facts_of_sampler = sampler_facts.read(sampler, schedule_type, request.steps, below, size)
-    return make_plan(settings, facts, facts_of_sampler, hosts.current().rescales_every_schedule()), sampler
+    return make_plan(settings, facts, facts_of_sampler, hosts.current().rescales_schedule_of(sd_model)), sampler
 
 
 def _starts_below_terminal(request: PreviewRequest) -> bool:
@@ -86,8 +90,8 @@ def levels(plan: Plan, sampler: Any, request: PreviewRequest) -> dict[str, Any]:
     "fitted_to": as `schedule_preview`.
     """
     fitted_to = (request.width, request.height) if isinstance(plan.spacing, Fitted) else None
-    p = _host_request(request)
     with _steady_model() as sd_model:
+        p = _host_request(request, sd_model)
         host = _or_why_not(sd_model, lambda: _visited(sampler, p, None))
         ours = _or_why_not(sd_model, lambda: _planned(sampler, p, plan))
     return {"ours": ours, "host": host, "fitted_to": fitted_to}
@@ -106,7 +110,7 @@ def _or_why_not(sd_model: Any, visited: Callable[[], dict[str, Any]]) -> dict[st
     except Exception:
         # Functions of the host and of other extensions run here, and would fail in sampling too: DDIM with more than
         # 1000 internal steps divides by zero.
-        if sd_models.model_data.sd_model is not sd_model:
+        if hosts.current().model_to_show() is not sd_model:
             raise
         return nothing(sentence("cannot be sampled with these values"))
 
@@ -114,24 +118,27 @@ def _or_why_not(sd_model: Any, visited: Callable[[], dict[str, Any]]) -> dict[st
 @contextmanager
 def _steady_model() -> Iterator[Any]:
     """The loaded model; an error caused by another one being loaded meanwhile becomes PreviewUnavailableError."""
-    sd_model = sd_models.model_data.sd_model
+    sd_model = hosts.current().model_to_show()
     if sd_model is None:
         raise PreviewUnavailableError(sentence("No checkpoint is loaded yet: the preview appears once one is."))
     try:
         yield sd_model
     except Exception as error:
-        if sd_models.model_data.sd_model is sd_model:
+        if hosts.current().model_to_show() is sd_model:
             raise
         raise PreviewUnavailableError(sentence("Another checkpoint is being loaded.")) from error
 
 
-def _host_request(request: PreviewRequest) -> SimpleNamespace:
+def _host_request(request: PreviewRequest, sd_model: Any = None) -> SimpleNamespace:
     """As much of a request as the host's samplers read for their noise levels."""
     return SimpleNamespace(
         steps=request.steps,
         scheduler=request.schedule_type,
         hr_scheduler=None,
         is_hr_pass=False,
+        width=request.width,
+        height=request.height,
+        sd_model=sd_model,
         denoising_strength=request.denoising_strength,
         sampler_noise_scheduler_override=None,
         extra_generation_params={},

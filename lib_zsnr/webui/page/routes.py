@@ -85,7 +85,7 @@ def schedule(request: ScheduleRequest) -> Any:
     """The noise levels that these settings would visit, and those that the WebUI would visit by itself."""
     try:
         settings: Settings = parse([request.settings], settings_page.defaults())
-        settings = settings.with_preset(checkpoints.preset_of(checkpoints.loaded()))
+        settings = settings.with_preset(checkpoints.preset_of(checkpoints.shown()))
         tab = PreviewRequest(
             request.sampler_name,
             request.scheduler,
@@ -131,7 +131,7 @@ def delete_preset(name: str | None = None) -> dict[str, bool]:
 
 
 def _find(name: str | None) -> checkpoints.Checkpoint:
-    found = checkpoints.loaded() if name is None else checkpoints.named(name)
+    found = checkpoints.shown() if name is None else checkpoints.named(name)
     if found is not None:
         return found
     if name is None:

@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 from torch import Tensor
 
+from lib_zsnr.webui import hosts
 from lib_zsnr.webui.errors import ZeroTerminalSNRError
 from lib_zsnr.webui.overrides import override_method
 
@@ -25,7 +26,7 @@ def guard(sampler: Any, call: Callable[..., Tensor]) -> None:
     def once(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def entry(*args: Any, **kwargs: Any) -> Tensor:
             attached.close()
-            with ExitStack() as undo:
+            with hosts.restoring(sampler), ExitStack() as undo:
                 return call(undo, original, *args, **kwargs)
 
         return entry

@@ -8,6 +8,7 @@ from modules import sd_samplers_common
 from modules.processing import StableDiffusionProcessingImg2Img
 
 from lib_zsnr.plan.plan import Plan
+from lib_zsnr.webui import hosts
 from lib_zsnr.webui.sampling import sampler_facts
 
 
@@ -38,4 +39,4 @@ def leaves_all(p: Any, steps: int, plan: Plan) -> bool:
 
 def is_guided(p: Any, sampler: Any) -> bool:
     """Whether the CFG scale of the pass leaves CFG rescale something to do; at scale 1 there is no guidance."""
-    return bool(p.cfg_scale != sampler_facts.traits(sampler).cfg_scale_divisor)
+    return hosts.current().cfg_scale_of(p) != sampler_facts.traits(sampler).cfg_scale_divisor

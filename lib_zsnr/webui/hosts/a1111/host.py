@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import torch
-from modules import sd_samplers, sd_samplers_lcm, sd_samplers_timesteps
+from modules import sd_models, sd_samplers, sd_samplers_lcm, sd_samplers_timesteps
 from torch import Tensor
 
 from lib_zsnr.core.schedule import timestep_of_sigma
 from lib_zsnr.plan.facts import Family, Model
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.webui.hosts.a1111 import installing, model, other_rescale, unipc
+from lib_zsnr.webui.hosts.a1111 import installing, model, other_rescale
 from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
+from lib_zsnr.webui.hosts.unipc import UniPCGrid, is_unipc
 
 
 class A1111:
@@ -21,11 +22,21 @@ class A1111:
 
     name = "AUTOMATIC1111's WebUI"
 
+    def loaded_model(self) -> Any | None:
+        return sd_models.model_data.sd_model  # not shared.sd_model, which loads one
+
+    def model_to_show(self) -> Any | None:
+        return self.loaded_model()
+
     def read_model(self, sd_model: Any) -> Model:
         return model.read_model(sd_model)
 
-    def rescales_every_schedule(self) -> bool:
+    def rescales_schedule_of(self, sd_model: Any) -> bool:
         return model.host_option_is_on()
+
+    def cfg_scale_of(self, p: Any) -> float:
+        scale: float = p.cfg_scale
+        return scale
 
     def family_of(self, sampler: Any) -> Family:
         if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
@@ -54,7 +65,10 @@ class A1111:
         return other_rescale.at_work(p)
 
     def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
-        return unipc.UniPCGrid() if unipc.is_unipc(func) else None
+        return UniPCGrid() if is_unipc(func) else None
+
+    def restoring(self, sampler: Any) -> AbstractContextManager[None]:
+        return nullcontext()  # nothing of the WebUI's is changed in a request but what it sets anew in each
 
     def install(
         self, undo: ExitStack, sampler: Any, plan: Plan, plan_for_refiner: PlanForModel, watch_x: bool

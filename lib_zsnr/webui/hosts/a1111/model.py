@@ -10,13 +10,11 @@ from modules import shared
 from torch import Tensor
 
 from lib_zsnr.checkpoint.traits import Traits, read_traits
-from lib_zsnr.core import schedule
+from lib_zsnr.core.schedule import LINEAR_END, LINEAR_START
 from lib_zsnr.plan.facts import Model, Prediction
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.sentences import printable
-
-# Half precision keeps sqrt(alphas_cumprod) to 5e-4; a buffer further away than this was made by another schedule.
-_SAME_SCHEDULE = 2e-3
+from lib_zsnr.webui.hosts.schedule import planned
 
 HOST_OPTION = "Zero Terminal SNR"
 """The value of the host's setting sd_noise_schedule that rescales the schedule of every model."""
@@ -60,46 +58,7 @@ def believed_of(sd_model: Any) -> Prediction:
 def planned_alphas_cumprod(sd_model: Any, plan: Plan) -> Tensor:
     """The schedule that the plan samples with: float32 `[T]`, a tensor of its own, on the model's device."""
     live = sd_model.alphas_cumprod
-    if not plan.replaces_schedule:
-        return live.detach().to(torch.float32).clone()
-    trained = trained_alphas_cumprod(sd_model)
-    if plan.zero_terminal_snr:
-        chosen = schedule.rescale_zero_terminal_snr(trained)
-    elif schedule.is_zero_terminal_snr(live):
-        # From the file, or left over from the host's own option; this plan replaces either. Where the file's is of
-        # another kind, nothing tells what it was before the rescale.
-        known = not schedule.is_zero_terminal_snr(trained)
-        chosen = trained if known else _rebuilt_alphas_cumprod(sd_model, len(trained))
-    elif _falls(live):
-        chosen = live.detach().clone()
-    else:
-        chosen = trained
-    return chosen.to(device=live.device, dtype=torch.float32)
-
-
-def trained_alphas_cumprod(sd_model: Any) -> Tensor:
-    """The schedule as trained, float64 `[T]` on the CPU, rebuilt from its two numbers.
-
-    The model's own buffers are not trusted: the host's option can leave a rescaled one behind for the original, and
-    checkpoints store it in half precision (7.8 % of sigma after the rescale). A buffer is used only where it is
-    neither this schedule nor its rescale, so where the model really was trained on another one. Where it does not fall
-    strictly it was stored too coarsely to be sampled by, and is not used either.
-    """
-    buffer = getattr(sd_model, "alphas_cumprod_original", sd_model.alphas_cumprod)
-    buffer = buffer.detach().to(device="cpu", dtype=torch.float64)
-    rebuilt = _rebuilt_alphas_cumprod(sd_model, len(buffer))
-    if not _falls(buffer):
-        return rebuilt
-    for known in (rebuilt, schedule.rescale_zero_terminal_snr(rebuilt)):
-        if torch.allclose(buffer.clamp(min=0).sqrt(), known.sqrt(), rtol=0, atol=_SAME_SCHEDULE):
-            return rebuilt
-    return buffer
-
-
-def _falls(alphas_cumprod: Tensor) -> bool:
-    return bool((alphas_cumprod[1:] < alphas_cumprod[:-1]).all())
-
-
-def _rebuilt_alphas_cumprod(sd_model: Any, length: int) -> Tensor:
-    start = getattr(sd_model, "linear_start", schedule.LINEAR_START)
-    return schedule.scaled_linear_alphas_cumprod(start, getattr(sd_model, "linear_end", schedule.LINEAR_END), length)
+    original = getattr(sd_model, "alphas_cumprod_original", live)
+    start = getattr(sd_model, "linear_start", LINEAR_START)
+    chosen = planned(plan, live, original, start, getattr(sd_model, "linear_end", LINEAR_END))
+    return (live.detach() if chosen is None else chosen).to(device=live.device, dtype=torch.float32, copy=True)

@@ -1,0 +1,82 @@
+"""Forge and Forge Neo as a member of `hosts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+from modules import sd_samplers_timesteps
+from torch import Tensor
+
+from lib_zsnr.plan.facts import Family, Model
+from lib_zsnr.plan.plan import Plan
+from lib_zsnr.webui.hosts.forge import installing, looked_at, model, other_rescale, own_samplers, predictor
+from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
+
+
+class Forge:
+    """`hosts.protocol.Host` for Forge and Forge Neo."""
+
+    name = "Forge"
+
+    def loaded_model(self) -> Any | None:
+        return model.loaded()
+
+    def model_to_show(self) -> Any | None:
+        return model.to_show()
+
+    def read_model(self, sd_model: Any) -> Model:
+        return model.read_model(sd_model)
+
+    def rescales_schedule_of(self, sd_model: Any) -> bool:
+        return model.is_rescaled(sd_model)
+
+    def cfg_scale_of(self, p: Any) -> float:
+        scale: float = p.hr_cfg if p.is_hr_pass else p.cfg_scale
+        return scale
+
+    def family_of(self, sampler: Any) -> Family:
+        if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
+            return "timesteps"
+        return "lcm" if own_samplers.is_lcm(sampler) else "k-diffusion"
+
+    def sigmas_of(self, sampler: Any) -> Tensor:
+        table: Tensor = sampler.model_wrap.sigmas
+        return table
+
+    def timesteps_of(self, sampler: Any, sigmas: Tensor) -> Tensor:
+        return sampler.model_wrap.sigma_to_t(sigmas).float()
+
+    def alphas_cumprod_of(self, sampler: Any) -> Tensor:
+        schedule: Tensor = sampler.model_wrap.inner_model.alphas_cumprod
+        return schedule
+
+    def sampler_to_look_at(self, name: str, sd_model: Any) -> Any:
+        return looked_at.make(name, sd_model)
+
+    def rescaled_by(self, p: Any) -> str:
+        return other_rescale.at_work(p)
+
+    def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
+        return own_samplers.own_grid(func)
+
+    def restoring(self, sampler: Any) -> AbstractContextManager[None]:
+        return _repaired_after_errors(sampler)
+
+    def install(
+        self, undo: ExitStack, sampler: Any, plan: Plan, plan_for_refiner: PlanForModel, watch_x: bool
+    ) -> Installed:
+        return installing.install(undo, sampler, self.family_of(sampler), plan, plan_for_refiner, watch_x)
+
+
+@contextmanager
+def _repaired_after_errors(sampler: Any) -> Iterator[None]:
+    """The WebUI rescales the shared predictor for a request, and puts it back only where no error ends that."""
+    try:
+        yield
+    except BaseException:
+        found = predictor.of(sampler.model_wrap.inner_model)
+        if found is not None:
+            predictor.repair(found)
+        raise

@@ -1,0 +1,52 @@
+"""What Forge has of A1111's samplers, and Forge Neo has not: LCM's own denoiser, and UniPC on timesteps.
+
+Forge Neo's LCM and UniPC are ordinary samplers of the k-diffusion family.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from lib_zsnr.webui.hosts.protocol import OwnGrid, SamplingFunction
+
+_HAS_LCM = find_spec("modules.sd_samplers_lcm") is not None
+_HAS_UNIPC = find_spec("modules.models") is not None
+
+
+def lcm_samplers() -> list[Any]:
+    """The WebUI's entries for LCM with a denoiser of its own."""
+    if not _HAS_LCM:
+        return []
+    from modules import sd_samplers_lcm
+
+    found: list[Any] = sd_samplers_lcm.samplers_data_lcm
+    return found
+
+
+def lcm_parts(sd_model: Any) -> tuple[Any, Any]:
+    """The class of such a sampler, and its denoiser over a model."""
+    from modules import sd_samplers_lcm
+
+    return sd_samplers_lcm.LCMSampler, sd_samplers_lcm.LCMCompVisDenoiser(sd_model)
+
+
+def is_lcm(sampler: Any) -> bool:
+    """Whether the sampler object is LCM with a denoiser of its own."""
+    return bool(lcm_samplers()) and isinstance(sampler, _lcm_class())
+
+
+def _lcm_class() -> type:
+    from modules import sd_samplers_lcm
+
+    found: type = sd_samplers_lcm.LCMSampler
+    return found
+
+
+def own_grid(func: SamplingFunction) -> OwnGrid | None:
+    """As `hosts.protocol.Host.own_grid`."""
+    if not _HAS_UNIPC:
+        return None
+    from lib_zsnr.webui.hosts.unipc import UniPCGrid, is_unipc
+
+    return UniPCGrid() if is_unipc(func) else None

@@ -1,0 +1,163 @@
+"""The checkpoint that Forge and its relatives recognise as Stable Diffusion 1: its real widths, as few blocks as can be.
+
+They tell models apart by the widths of the UNet, and make the text encoder and the VAE in their real sizes whatever the
+file holds, so 450 MB of noise are the least.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+Shapes = Iterator[tuple[str, tuple[int, ...]]]
+
+_WIDTH, _TEXT, _TIME = 320, 768, 1280
+ROLES = {"epsilon": (), "v_zsnr": ("v_pred", "ztsnr"), "epsilon_ztsnr": ("ztsnr",)}
+
+
+def _layer(name: str, *shape: int, bias: bool = True) -> Shapes:
+    """A linear layer or a convolution, or with one number a normalisation."""
+    yield f"{name}.weight", shape
+    if bias:
+        yield f"{name}.bias", shape[:1]
+
+
+def _block(name: str, inside: int, outside: int) -> Shapes:
+    """A residual block of the UNet."""
+    yield from _layer(f"{name}.in_layers.0", inside)
+    yield from _layer(f"{name}.in_layers.2", outside, inside, 3, 3)
+    yield from _layer(f"{name}.emb_layers.1", outside, _TIME)
+    yield from _layer(f"{name}.out_layers.0", outside)
+    yield from _layer(f"{name}.out_layers.3", outside, outside, 3, 3)
+    if inside != outside:
+        yield from _layer(f"{name}.skip_connection", outside, inside, 1, 1)
+
+
+def _transformer(name: str, width: int) -> Shapes:
+    """A block of attention of the UNet."""
+    yield from _layer(f"{name}.norm", width)
+    yield from _layer(f"{name}.proj_in", width, width, 1, 1)
+    inner = f"{name}.transformer_blocks.0"
+    for attention, context in (("attn1", width), ("attn2", _TEXT)):
+        yield from _layer(f"{inner}.{attention}.to_q", width, width, bias=False)
+        yield from _layer(f"{inner}.{attention}.to_k", width, context, bias=False)
+        yield from _layer(f"{inner}.{attention}.to_v", width, context, bias=False)
+        yield from _layer(f"{inner}.{attention}.to_out.0", width, width)
+    yield from _layer(f"{inner}.ff.net.0.proj", 8 * width, width)
+    yield from _layer(f"{inner}.ff.net.2", width, 4 * width)
+    for number in (1, 2, 3):
+        yield from _layer(f"{inner}.norm{number}", width)
+    yield from _layer(f"{name}.proj_out", width, width, 1, 1)
+
+
+def _unet() -> Shapes:
+    """One level with one block: in, middle, and two of them out."""
+    name = "model.diffusion_model"
+    yield from _layer(f"{name}.time_embed.0", _TIME, _WIDTH)
+    yield from _layer(f"{name}.time_embed.2", _TIME, _TIME)
+    yield from _layer(f"{name}.input_blocks.0.0", _WIDTH, 4, 3, 3)
+    yield from _block(f"{name}.input_blocks.1.0", _WIDTH, _WIDTH)
+    yield from _transformer(f"{name}.input_blocks.1.1", _WIDTH)
+    yield from _block(f"{name}.middle_block.0", _WIDTH, _WIDTH)
+    yield from _transformer(f"{name}.middle_block.1", _WIDTH)
+    yield from _block(f"{name}.middle_block.2", _WIDTH, _WIDTH)
+    for number in (0, 1):
+        yield from _block(f"{name}.output_blocks.{number}.0", 2 * _WIDTH, _WIDTH)
+        yield from _transformer(f"{name}.output_blocks.{number}.1", _WIDTH)
+    yield from _layer(f"{name}.out.0", _WIDTH)
+    yield from _layer(f"{name}.out.2", 4, _WIDTH, 3, 3)
+
+
+def _vae_block(name: str, inside: int, outside: int) -> Shapes:
+    yield from _layer(f"{name}.norm1", inside)
+    yield from _layer(f"{name}.conv1", outside, inside, 3, 3)
+    yield from _layer(f"{name}.norm2", outside)
+    yield from _layer(f"{name}.conv2", outside, outside, 3, 3)
+    if inside != outside:
+        yield from _layer(f"{name}.nin_shortcut", outside, inside, 1, 1)
+
+
+def _vae_middle(name: str) -> Shapes:
+    yield from _vae_block(f"{name}.mid.block_1", 512, 512)
+    yield from _layer(f"{name}.mid.attn_1.norm", 512)
+    for part in ("q", "k", "v", "proj_out"):
+        yield from _layer(f"{name}.mid.attn_1.{part}", 512, 512, 1, 1)
+    yield from _vae_block(f"{name}.mid.block_2", 512, 512)
+
+
+def _vae() -> Shapes:
+    """The VAE in its real size."""
+    widths = (128, 256, 512, 512)
+    encoder, decoder = "first_stage_model.encoder", "first_stage_model.decoder"
+    yield from _layer(f"{encoder}.conv_in", 128, 3, 3, 3)
+    inside = 128
+    for level, width in enumerate(widths):
+        for number in range(2):
+            yield from _vae_block(f"{encoder}.down.{level}.block.{number}", inside, width)
+            inside = width
+        if level < 3:
+            yield from _layer(f"{encoder}.down.{level}.downsample.conv", width, width, 3, 3)
+    yield from _vae_middle(encoder)
+    yield from _layer(f"{encoder}.norm_out", 512)
+    yield from _layer(f"{encoder}.conv_out", 8, 512, 3, 3)
+    yield from _layer("first_stage_model.quant_conv", 8, 8, 1, 1)
+    yield from _layer("first_stage_model.post_quant_conv", 4, 4, 1, 1)
+    yield from _layer(f"{decoder}.conv_in", 512, 4, 3, 3)
+    yield from _vae_middle(decoder)
+    inside = 512
+    for level in (3, 2, 1, 0):
+        for number in range(3):
+            yield from _vae_block(f"{decoder}.up.{level}.block.{number}", inside, widths[level])
+            inside = widths[level]
+        if level:
+            yield from _layer(f"{decoder}.up.{level}.upsample.conv", inside, inside, 3, 3)
+    yield from _layer(f"{decoder}.norm_out", 128)
+    yield from _layer(f"{decoder}.conv_out", 3, 128, 3, 3)
+
+
+def _text_encoder() -> Shapes:
+    """CLIP's text encoder in its real size."""
+    name = "cond_stage_model.transformer.text_model"
+    yield f"{name}.embeddings.token_embedding.weight", (49408, _TEXT)
+    yield f"{name}.embeddings.position_embedding.weight", (77, _TEXT)
+    for number in range(12):
+        layer = f"{name}.encoder.layers.{number}"
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            yield from _layer(f"{layer}.self_attn.{part}", _TEXT, _TEXT)
+        yield from _layer(f"{layer}.mlp.fc1", 4 * _TEXT, _TEXT)
+        yield from _layer(f"{layer}.mlp.fc2", _TEXT, 4 * _TEXT)
+        yield from _layer(f"{layer}.layer_norm1", _TEXT)
+        yield from _layer(f"{layer}.layer_norm2", _TEXT)
+    yield from _layer(f"{name}.final_layer_norm", _TEXT)
+
+
+def _filled(name: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """Noise that keeps the size of what runs through the layer; no layer is left at zero."""
+    noise = np.random.default_rng(list(hashlib.sha256(name.encode()).digest())).standard_normal(shape, np.float32)
+    if name.endswith("bias"):
+        noise *= 0.05
+    elif len(shape) < 2:
+        noise = 1 + 0.1 * noise
+    else:
+        noise /= math.sqrt(noise[0].size)
+    return torch.from_numpy(noise).half()
+
+
+def write(folder: Path) -> None:
+    """One file for each role; they differ in their markers alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = (*_unet(), *_vae(), *_text_encoder())
+    tensors = {name: _filled(name, shape) for name, shape in parts}
+    for role, markers in ROLES.items():
+        save_file({**tensors, **{marker: torch.empty(0) for marker in markers}}, folder / f"{role}.safetensors")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
