@@ -115,7 +115,7 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
 def _planned(p: Any, settings: Settings, sd_model: Any, sampler: Any) -> tuple[planning.Plan, first_model.FirstModel]:
     """The plan of one call of the sampler object, put down in the infotext. Raises SettingsError."""
     model, facts = hosts.current().read_model(sd_model), _sampler(p, sampler)
-    plan = planning.make_plan(settings, model, facts, hosts.current().rescales_schedule_of(sd_model))
+    plan = planning.make_plan(settings, model, facts, hosts.current().rescales_every_schedule())
     saved = checkpoints.preset_of(checkpoints.of_model(sd_model))
     done = effective(settings, plan, model, facts, saved)
     decides = policy_decides(settings, plan, facts)

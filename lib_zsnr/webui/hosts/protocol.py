@@ -67,8 +67,8 @@ class Host(Protocol):
     def read_model(self, sd_model: Any) -> Model:
         """The facts that a plan needs of a model."""
 
-    def rescales_schedule_of(self, sd_model: Any) -> bool:
-        """Whether the WebUI by itself samples the model on a schedule of zero terminal SNR."""
+    def rescales_every_schedule(self) -> bool:
+        """Whether an option of the WebUI's own makes every model's schedule one of zero terminal SNR."""
 
     def cfg_scale_of(self, p: Any) -> float:
         """The CFG scale of the pass of a request that is about to be sampled."""

@@ -66,7 +66,7 @@ def _plan_for(sd_model: Any, settings: Settings, request: PreviewRequest) -> tup
         raise SettingsError(f"{TITLE}: the WebUI cannot make the sampler {config.name} ({quoted(error)}).") from error
     below, size = _starts_below_terminal(request), (request.width, request.height)
     facts_of_sampler = sampler_facts.read(sampler, schedule_type, request.steps, below, size)
-    return make_plan(settings, facts, facts_of_sampler, hosts.current().rescales_schedule_of(sd_model)), sampler
+    return make_plan(settings, facts, facts_of_sampler, hosts.current().rescales_every_schedule()), sampler
 
 
 def _starts_below_terminal(request: PreviewRequest) -> bool:

@@ -31,7 +31,7 @@ class A1111:
     def read_model(self, sd_model: Any) -> Model:
         return model.read_model(sd_model)
 
-    def rescales_schedule_of(self, sd_model: Any) -> bool:
+    def rescales_every_schedule(self) -> bool:
         return model.host_option_is_on()
 
     def cfg_scale_of(self, p: Any) -> float:

@@ -29,8 +29,8 @@ class Forge:
     def read_model(self, sd_model: Any) -> Model:
         return model.read_model(sd_model)
 
-    def rescales_schedule_of(self, sd_model: Any) -> bool:
-        return model.is_rescaled(sd_model)
+    def rescales_every_schedule(self) -> bool:
+        return model.option_is_on()
 
     def cfg_scale_of(self, p: Any) -> float:
         scale: float = p.hr_cfg if p.is_hr_pass else p.cfg_scale

@@ -82,9 +82,14 @@ def read_model(sd_model: Any) -> Model:
     )
 
 
+def option_is_on() -> bool:
+    """Whether the WebUI makes zero terminal SNR of every model's schedule."""
+    return bool(shared.opts.sd_noise_schedule == _OPTION)
+
+
 def is_rescaled(sd_model: Any) -> bool:
     """Whether the WebUI makes zero terminal SNR of the model's schedule: by its option, or by a tensor in the file."""
-    if shared.opts.sd_noise_schedule == _OPTION:
+    if option_is_on():
         return True
     if isinstance(sd_model, ModelToCome):
         return "ztsnr" in read_traits(sd_model.sd_checkpoint_info.filename).markers
