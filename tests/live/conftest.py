@@ -15,7 +15,7 @@ if str(_ROOT) not in sys.path:
     sys.path.insert(0, str(_ROOT))
 
 from evidence.pair import convert  # noqa: E402
-from tests.live import tiny_checkpoints  # noqa: E402
+from tests.live import forge_checkpoint, known_hosts, tiny_checkpoints  # noqa: E402
 from tests.live.driver import LiveDriver  # noqa: E402
 from tests.live.server import Server, find_webui  # noqa: E402
 from tests.shared.browser import browser  # noqa: E402
@@ -23,6 +23,9 @@ from tests.shared.page_troubles import without_the_extension  # noqa: E402
 from tests.shared.panel_page import PanelPage  # noqa: E402
 
 _HERE = Path(__file__).parent
+# What is asked of every WebUI; the others are about AUTOMATIC1111's own ways, or about its tiny checkpoints.
+_ON_EVERY_HOST = ("test_shared_on_host", "test_forge_on_host")
+_NOT_ON_A1111 = ("test_forge_on_host",)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +42,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ours[0].add_marker(pytest.mark.skip(reason=found))
         config.hook.pytest_deselected(items=ours[1:])
         items[:] = [item for item in items if item not in ours[1:]]
+    elif ours:
+        is_a1111 = known_hosts.of(found[0]).is_a1111
+        left_out = [item for item in ours if not _is_for(item.path.stem, is_a1111)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_for(module: str, is_a1111: bool) -> bool:
+    return module not in _NOT_ON_A1111 if is_a1111 else module in _ON_EVERY_HOST
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +64,8 @@ def host() -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def checkpoint_folder(host: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoints.ensure(*host, tmp_path_factory.getbasetemp() / "live-cache")
+    cache = tmp_path_factory.getbasetemp() / "live-cache"
+    return tiny_checkpoints.ensure(*host, cache) if known_hosts.of(host[0]).is_a1111 else forge_checkpoint.ensure(cache)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +78,7 @@ def webui(
 
 @pytest.fixture(scope="session")
 def driver(webui: Server) -> Iterator[LiveDriver]:
-    with closing(LiveDriver(webui.url, webui.log)) as live:
+    with closing(LiveDriver(webui.url, webui.log, known_hosts.of(webui.webui))) as live:
         yield live
 
 
@@ -80,7 +93,7 @@ def plain_webui(
 
 @pytest.fixture(scope="session")
 def plain_driver(plain_webui: Server) -> Iterator[LiveDriver]:
-    with closing(LiveDriver(plain_webui.url, plain_webui.log)) as live:
+    with closing(LiveDriver(plain_webui.url, plain_webui.log, known_hosts.of(plain_webui.webui))) as live:
         yield live
 
 

@@ -10,23 +10,34 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 
-from tests.live import arrays, tiny_checkpoints
+from tests.live import arrays, forge_checkpoint, known_hosts, tiny_checkpoints
 from tests.shared.driver import SCRIPT_TITLE, Call, Result
 
 _SECONDS = 300
+_CFG_SCALE = 7.0  # the API's default
 _DEFAULTS = {"prompt": "a lamp", "seed": 1, "steps": 10, "width": 64, "height": 64, "sampler_name": "Euler"}
+
+
+class _Roles(dict[str, str]):
+    """The checkpoints by role; a test that asks for one that this WebUI has not is skipped."""
+
+    def __missing__(self, role: str) -> str:
+        pytest.skip(f"there is no checkpoint {role} for this WebUI")
 
 
 class LiveDriver:
     """A WebUI under test. `last` is what the recorder saw of the last request, with more in it than Result holds."""
 
-    def __init__(self, url: str, log: Path | None = None) -> None:
-        self.log = log
+    def __init__(self, url: str, log: Path | None = None, host: known_hosts.KnownHost = known_hosts.A1111) -> None:
+        self.log, self.host = log, host
+        self.of_sigmas = host.of_sigmas
         self.client = httpx.Client(base_url=url, timeout=_SECONDS, trust_env=False)
         self.last: dict[str, Any] = {"passes": [], "comments": ""}
         self._orders: dict[str, Any] = {}
         self._log_before = 0
+        self._samplers: set[str] = set()
 
     def close(self) -> None:
         self.client.close()
@@ -49,7 +60,8 @@ class LiveDriver:
         return self._request("/sdapi/v1/img2img", payload)
 
     def checkpoints(self) -> dict[str, str]:
-        return dict(tiny_checkpoints.CHECKPOINTS)
+        names = tiny_checkpoints.CHECKPOINTS if self.host.is_a1111 else forge_checkpoint.CHECKPOINTS
+        return _Roles(names)
 
     def model_state(self) -> dict[str, Any]:
         return dict(self._get("/recorder/model-state"))
@@ -108,6 +120,18 @@ class LiveDriver:
         for name in ("v_metadata", role):
             self._set_options({"sd_model_checkpoint": names[name]})
 
+    def _skip_without(self, body: dict[str, Any]) -> None:
+        """Skip the test where the WebUI has not the sampler that is asked for."""
+        if not self._samplers:
+            self._samplers = {sampler["name"] for sampler in self._get("/sdapi/v1/samplers")}
+        for name in (body["sampler_name"], body.get("hr_sampler_name")):
+            if name and name not in self._samplers and not self.host.is_a1111:
+                pytest.skip(f"this WebUI has no sampler {name}")
+        if body.get("enable_hr") and not self.host.is_a1111:
+            body.setdefault("hr_cfg", body.get("cfg_scale", _CFG_SCALE))
+            modes = {mode["name"] for mode in self._get("/sdapi/v1/latent-upscale-modes")}
+            body["hr_upscaler"] = body["hr_upscaler"] if body["hr_upscaler"] in modes else "None"
+
     def _set_options(self, values: dict[str, Any]) -> None:
         answer = self.client.post("/sdapi/v1/options", json=values)
         assert answer.status_code == 200, answer.text
@@ -119,7 +143,8 @@ class LiveDriver:
 
     def _request(self, path: str, payload: dict[str, Any]) -> Result:
         zsnr = payload.pop("zsnr", None)
-        body = {**_DEFAULTS, **payload}
+        body = {**_DEFAULTS, **self.host.payload, **payload}
+        self._skip_without(body)
         if zsnr is not None:
             args = [zsnr] if isinstance(zsnr, dict) else list(zsnr)
             body["alwayson_scripts"] = {**body.get("alwayson_scripts", {}), SCRIPT_TITLE: {"args": args}}
@@ -143,7 +168,7 @@ def _result(answer: httpx.Response, last: dict[str, Any]) -> Result:
     calls = _calls(last)
     latents = [arrays.from_json(each["latents"]) for each in last["passes"] if each["latents"] is not None]
     if answer.status_code != 200:
-        error = body.get("detail") or body.get("errors") or answer.text
+        error = body.get("detail") or body.get("errors") or body.get("message") or answer.text
         return Result(answer.status_code, str(error), latents=latents, calls=calls)
     info = json.loads(body["info"])
     return Result(

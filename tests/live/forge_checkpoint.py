@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +16,22 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from tests.live.tiny_checkpoints import CACHE_VARIABLE
+
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 _WIDTH, _TEXT, _TIME = 320, 768, 1280
-ROLES = {"epsilon": (), "v_zsnr": ("v_pred", "ztsnr"), "epsilon_ztsnr": ("ztsnr",)}
+_MARKERS = ("v_pred", "ztsnr")
+# Marker tensors and metadata of each; the weights are the same in all.
+ROLES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "epsilon": ((), {}),
+    "v_zsnr": (_MARKERS, {}),
+    "epsilon_ztsnr": (("ztsnr",), {}),
+    "v_metadata": ((), {"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True"}),
+}
+# These two are the same files under other names.
+_SAME = {"same_config_a": "epsilon", "same_config_b": "v_zsnr"}
+CHECKPOINTS = {role: f"{role}.safetensors" for role in (*ROLES, *_SAME)}
 
 
 def _layer(name: str, *shape: int, bias: bool = True) -> Shapes:
@@ -150,14 +162,25 @@ def _filled(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     return torch.from_numpy(noise).half()
 
 
+def ensure(fallback: Path) -> Path:
+    """The folder with all of them, made now if it is not there, in the cache that the environment names or in the
+    fallback."""
+    base = Path(os.environ.get(CACHE_VARIABLE) or fallback)
+    folder = base / f"forge-{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]}"
+    if not folder.is_dir():
+        unfinished = base / f"unfinished-{os.getpid()}"
+        write(unfinished)
+        unfinished.rename(folder)
+    return folder
+
+
 def write(folder: Path) -> None:
-    """One file for each role; they differ in their markers alone."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """One file for each role."""
+    folder.mkdir(parents=True)
     parts = (*_unet(), *_vae(), *_text_encoder())
     tensors = {name: _filled(name, shape) for name, shape in parts}
-    for role, markers in ROLES.items():
-        save_file({**tensors, **{marker: torch.empty(0) for marker in markers}}, folder / f"{role}.safetensors")
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    for role, (markers, metadata) in ROLES.items():
+        marked = {**tensors, **{marker: torch.empty(0) for marker in markers}}
+        save_file(marked, folder / CHECKPOINTS[role], metadata=metadata or None)
+    for role, same in _SAME.items():
+        (folder / CHECKPOINTS[role]).hardlink_to(folder / CHECKPOINTS[same])

@@ -14,24 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.live import tiny_checkpoints
+from tests.live import known_hosts, tiny_checkpoints
 
 PROJECT = Path(__file__).parents[2]
 _RECORDER = Path(__file__).parent / "recorder"
 # The scripts of the folders are loaded in the order of their names, and the recorder's has to be the last.
 _EXTENSIONS = {"zero-terminal-snr": PROJECT, "zzz-live-recorder": _RECORDER}
-_FLAGS = (
-    "--skip-prepare-environment",
-    "--skip-torch-cuda-test",
-    "--skip-version-check",
-    "--use-cpu=all",
-    "--no-half",
-    "--api",
-    "--do-not-download-clip",
-    "--no-download-sd-model",
-    "--no-hashing",
-    "--disable-console-progressbars",
-)
 _SETTINGS = {
     "sd_model_checkpoint": tiny_checkpoints.CHECKPOINTS["epsilon"],
     # The previews of some models are made by a network that would be fetched.
@@ -91,7 +79,8 @@ class Server:
             link = self.data / "extensions" / name
             if (self.extension or target != PROJECT) and not link.is_symlink():
                 link.symlink_to(target, target_is_directory=True)
-        (self.data / "config.json").write_text(json.dumps({**_SETTINGS, **self.settings}), encoding="utf-8")
+        settings = {**_SETTINGS, **known_hosts.of(self.webui).settings, **self.settings}
+        (self.data / "config.json").write_text(json.dumps(settings), encoding="utf-8")
 
     def _environment(self) -> dict[str, str]:
         unwanted = {"COMMANDLINE_ARGS", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
@@ -114,13 +103,20 @@ class Server:
         }
 
     def _default_configs(self) -> dict[str, str]:
+        if not known_hosts.of(self.webui).is_a1111:
+            return {}
         names = tiny_checkpoints.DEFAULT_CONFIGS.values()
         return {name: str(self.checkpoints / f"{name}.yaml") for name in names}
 
     def __enter__(self) -> Server:
         self._prepare()
-        command = [str(self.python), "launch.py", *_FLAGS, f"--port={self.port}", f"--data-dir={self.data}"]
-        command += [f"--ckpt-dir={self.checkpoints}", f"--ui-settings-file={self.data / 'config.json'}", *self.flags]
+        host = known_hosts.of(self.webui)
+        command = [str(self.python), "launch.py", *host.flags, f"--port={self.port}", f"--data-dir={self.data}"]
+        command += [f"{host.folder_flag}={self.checkpoints}", f"--ui-settings-file={self.data / 'config.json'}"]
+        if not host.is_a1111:
+            # Its page may read files of the data folder alone, which usually is the WebUI's own.
+            command.append(f"--gradio-allowed-path={self.webui}")
+        command += self.flags
         started = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(

@@ -60,7 +60,12 @@ class Result:
 
 
 class Driver(Protocol):
-    """A WebUI under test."""
+    """A WebUI under test.
+
+    of_sigmas: samplers that have a family of their own in AUTOMATIC1111's WebUI, and are of the k-diffusion family here.
+    """
+
+    of_sigmas: frozenset[str]
 
     def txt2img(self, **payload: Any) -> Result:
         """One request as `/sdapi/v1/txt2img` takes it; `zsnr=` (list or dict) is short for our script's args."""

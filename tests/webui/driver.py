@@ -35,6 +35,8 @@ DEFAULTS: dict[str, Any] = {
 class DoubleDriver:
     """`host` is the double itself; `params_txt` what the host wrote down before sampling."""
 
+    of_sigmas: frozenset[str] = frozenset()
+
     def __init__(self, folder: Path, scripts: tuple[Path, ...] = (ENTRY,)):
         self.host = Host(folder, [str(path) for path in scripts])
 

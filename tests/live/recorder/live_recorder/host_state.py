@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from modules import sd_models
 
+from live_recorder import forge
+
 _MODULES = (
     "modules.sd_samplers",
     "modules.sd_samplers_common",
@@ -19,15 +21,14 @@ _MODULES = (
     "modules.sd_samplers_timesteps",
     "modules.sd_samplers_timesteps_impl",
     "modules.sd_samplers_extra",
-    "modules.sd_samplers_lcm",
     "modules.sd_schedulers",
     "modules.sd_models",
     "modules.processing",
     "modules.prompt_parser",
-    "modules.models.diffusion.uni_pc.uni_pc",
     "k_diffusion.external",
     "k_diffusion.sampling",
 )
+_A1111_MODULES = ("modules.sd_samplers_lcm", "modules.models.diffusion.uni_pc.uni_pc")
 
 
 def _identity(value: Any) -> str:
@@ -68,10 +69,22 @@ def _model(model: Any) -> dict[str, Any]:
 
 
 def read() -> dict[str, Any]:
+    if forge.is_the_host():
+        return _of_forge()
     loaded = sd_models.model_data.loaded_sd_models
     current = sd_models.model_data.sd_model
     return {
         "current": None if current is None else current.sd_checkpoint_info.name,
         "models": {model.sd_checkpoint_info.name: _model(model) for model in loaded},
-        "code": dict(entry for name in _MODULES for entry in _code_of(name)),
+        "code": dict(entry for name in (*_MODULES, *_A1111_MODULES) for entry in _code_of(name)),
+    }
+
+
+def _of_forge() -> dict[str, Any]:
+    current = sd_models.model_data.sd_model
+    loaded = hasattr(current, "sd_checkpoint_info")
+    return {
+        "current": current.sd_checkpoint_info.name if loaded else None,
+        "model": forge.state_of(current) if loaded else None,
+        "code": dict(entry for name in (*_MODULES, *forge.MODULES) for entry in _code_of(name)),
     }

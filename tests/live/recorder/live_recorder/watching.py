@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from modules import shared
 
+from live_recorder import forge
 from live_recorder.recording import RECORDING, Call, Conditions, Pass
 
 _ENTRIES = ("sample", "sample_img2img")
@@ -60,6 +61,7 @@ def _watched(p: Any, x: torch.Tensor, noise: torch.Tensor, run: Callable[[], Any
         undo.callback(setattr, RECORDING, "current", None)
         _Call.hooks = undo
         _Call.hooked = set()
+        undo.callback(p.sampler.model_wrap_cfg.register_forward_pre_hook(_asked).remove)
         latents = run()
         current.latents = latents.clone()
         return latents
@@ -70,6 +72,12 @@ class _Call:
 
     hooks: ExitStack
     hooked: set[int]
+    level: float
+
+
+def _asked(_: torch.nn.Module, args: tuple[Any, ...]) -> None:
+    """What the sampling loop asks the guidance for, before the host makes another level of it."""
+    _Call.level = float(args[1][0])
 
 
 def on_guidance_call(params: Any) -> None:
@@ -83,14 +91,18 @@ def on_guidance_call(params: Any) -> None:
     RECORDING.conditions.setdefault(name, conditions)
     if current.first_x is None:
         current.first_x = params.x[: current.x.shape[0]].clone()
-    current.calls.append(Call(float(params.sigma[0]), name))
-    _hook(shared.sd_model.model.diffusion_model)
+    current.calls.append(Call(_Call.level, name))
+    _hook(_unet())
     if orders.scale_x is not None:
         params.x = params.x * orders.scale_x
     if number == orders.interrupt_at:
         shared.state.interrupt()
     if number == orders.skip_at:
         shared.state.skip()
+
+
+def _unet() -> torch.nn.Module:
+    return forge.unet_of(shared.sd_model) if forge.is_the_host() else shared.sd_model.model.diffusion_model
 
 
 def _hook(unet: torch.nn.Module) -> None:

@@ -5,12 +5,16 @@ import os
 
 from live_recorder import lifeline, routes, watching
 from live_recorder.recording import RECORDING
-from modules import script_callbacks, scripts, sd_models_config
+from modules import script_callbacks, scripts
 
 # Checkpoints without a yaml beside them get the host's config for their kind, which no flag of this version changes;
 # a tiny one is needed so that a tiny checkpoint fits.
-for name, path in json.loads(os.environ.get("ZSNR_LIVE_CONFIGS", "{}")).items():
-    setattr(sd_models_config, name, path)
+configs = json.loads(os.environ.get("ZSNR_LIVE_CONFIGS", "{}"))
+if configs:
+    from modules import sd_models_config
+
+    for name, path in configs.items():
+        setattr(sd_models_config, name, path)
 
 
 class Recorder(scripts.Script):

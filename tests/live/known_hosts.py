@@ -1,0 +1,63 @@
+"""The WebUIs that the live tests run on, and what each needs for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_EVERYWHERE = (
+    "--skip-prepare-environment",
+    "--skip-torch-cuda-test",
+    "--skip-version-check",
+    "--api",
+    "--no-hashing",
+    "--disable-console-progressbars",
+)
+_A1111 = ("--use-cpu=all", "--no-half", "--do-not-download-clip", "--no-download-sd-model")
+_FORGE = ("--always-cpu", "--all-in-fp32", "--do-not-download-clip", "--no-download-sd-model", "--skip-google-blockly")
+
+
+@dataclass(frozen=True)
+class KnownHost:
+    """One of them.
+
+    flags: for a start on the CPU. folder_flag: names the checkpoints' folder. settings: what its settings file holds.
+    payload: what its API needs in every request. full_size: whether it knows a model by its real widths, so that its
+    checkpoints are those of `forge_checkpoint`, not the tiny ones. of_sigmas: as in tests/shared/driver.py.
+    """
+
+    name: str
+    flags: tuple[str, ...]
+    folder_flag: str = "--ckpt-dir"
+    settings: dict[str, Any] = field(default_factory=dict)
+    payload: dict[str, Any] = field(default_factory=dict)
+    full_size: bool = True
+    of_sigmas: frozenset[str] = frozenset()
+
+    @property
+    def is_a1111(self) -> bool:
+        return not self.full_size
+
+
+A1111 = KnownHost("AUTOMATIC1111's WebUI", (*_EVERYWHERE, *_A1111), full_size=False)
+# Their hires pass fails over the API without a word about the text encoders and VAEs that it shall use.
+_HIRES = {"hr_additional_modules": ["Use same choices"]}
+FORGE = KnownHost("Forge", (*_EVERYWHERE, *_FORGE), payload=_HIRES)
+NEO = KnownHost(
+    "Forge Neo",
+    (*_EVERYWHERE, "--cpu", "--force-fp32", "--adv-samplers"),
+    folder_flag="--ckpt-dirs",
+    # Without the first the launcher takes the settings for those of an earlier version, and waits for a key; without
+    # the second a refiner is switched to at a sigma.
+    settings={"VERSION_UID": "PY313", "refiner_use_steps": True},
+    payload=_HIRES,
+    of_sigmas=frozenset(("UniPC", "LCM")),
+)
+
+
+def of(webui: Path) -> KnownHost:
+    """Which of them stands in the folder."""
+    if not (webui / "modules_forge").is_dir():
+        return A1111
+    return FORGE if (webui / "modules" / "sd_samplers_lcm.py").is_file() else NEO
