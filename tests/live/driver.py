@@ -124,6 +124,8 @@ class LiveDriver:
         """Skip the test where the WebUI has not the sampler that is asked for."""
         if not self._samplers:
             self._samplers = {sampler["name"] for sampler in self._get("/sdapi/v1/samplers")}
+        if "infotext" in body and not self.host.takes_infotext:
+            pytest.skip("the API of this WebUI fails on every infotext (isinstance() with a parameterized generic)")
         for name in (body["sampler_name"], body.get("hr_sampler_name")):
             if name and name not in self._samplers and not self.host.is_a1111:
                 pytest.skip(f"this WebUI has no sampler {name}")

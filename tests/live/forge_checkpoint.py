@@ -1,4 +1,4 @@
-"""The checkpoint that Forge and its relatives recognise as Stable Diffusion 1: its real widths, as few blocks as can be.
+"""The checkpoint that Forge and its relatives know as Stable Diffusion 1: its real widths, as few blocks as can be.
 
 They tell models apart by the widths of the UNet, and make the text encoder and the VAE in their real sizes whatever the
 file holds, so 450 MB of noise are the least.

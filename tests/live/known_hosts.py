@@ -25,6 +25,7 @@ class KnownHost:
     flags: for a start on the CPU. folder_flag: names the checkpoints' folder. settings: what its settings file holds.
     payload: what its API needs in every request. full_size: whether it knows a model by its real widths, so that its
     checkpoints are those of `forge_checkpoint`, not the tiny ones. of_sigmas: as in tests/shared/driver.py.
+    takes_infotext: whether its API takes the infotext of an image in place of the fields.
     """
 
     name: str
@@ -34,6 +35,7 @@ class KnownHost:
     payload: dict[str, Any] = field(default_factory=dict)
     full_size: bool = True
     of_sigmas: frozenset[str] = frozenset()
+    takes_infotext: bool = True
 
     @property
     def is_a1111(self) -> bool:
@@ -43,7 +45,7 @@ class KnownHost:
 A1111 = KnownHost("AUTOMATIC1111's WebUI", (*_EVERYWHERE, *_A1111), full_size=False)
 # Their hires pass fails over the API without a word about the text encoders and VAEs that it shall use.
 _HIRES = {"hr_additional_modules": ["Use same choices"]}
-FORGE = KnownHost("Forge", (*_EVERYWHERE, *_FORGE), payload=_HIRES)
+FORGE = KnownHost("Forge", (*_EVERYWHERE, *_FORGE), payload=_HIRES, takes_infotext=False)
 NEO = KnownHost(
     "Forge Neo",
     (*_EVERYWHERE, "--cpu", "--force-fp32", "--adv-samplers"),
@@ -53,6 +55,7 @@ NEO = KnownHost(
     settings={"VERSION_UID": "PY313", "refiner_use_steps": True},
     payload=_HIRES,
     of_sigmas=frozenset(("UniPC", "LCM")),
+    takes_infotext=False,
 )
 
 

@@ -62,7 +62,8 @@ class Result:
 class Driver(Protocol):
     """A WebUI under test.
 
-    of_sigmas: samplers that have a family of their own in AUTOMATIC1111's WebUI, and are of the k-diffusion family here.
+    of_sigmas: samplers that have a family of their own in AUTOMATIC1111's WebUI, and here are of the k-diffusion
+    family.
     """
 
     of_sigmas: frozenset[str]
