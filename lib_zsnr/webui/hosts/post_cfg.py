@@ -51,8 +51,8 @@ def _at_scale_one(step: Mapping[str, Any]) -> Tensor:
     The WebUI hands over the weighted mean of the prompts' predictions.
     """
     cond: Tensor = step["cond_denoised"]
+    uncond: Tensor | None = step["uncond_denoised"]
     total = sum(prompt.get("strength", 1.0) for prompt in step["cond"])
-    if total == 1:
+    if total == 1 or uncond is None:  # reForge hands over none where there is no guidance
         return cond
-    uncond: Tensor = step["uncond_denoised"]
     return uncond + total * (cond - uncond)

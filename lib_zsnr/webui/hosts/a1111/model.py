@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import torch
-from modules import shared
 from torch import Tensor
 
 from lib_zsnr.checkpoint.traits import Traits, read_traits
@@ -15,14 +14,6 @@ from lib_zsnr.plan.facts import Model, Prediction
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.sentences import printable
 from lib_zsnr.webui.hosts.schedule import planned
-
-HOST_OPTION = "Zero Terminal SNR"
-"""The value of the host's setting sd_noise_schedule that rescales the schedule of every model."""
-
-
-def host_option_is_on() -> bool:
-    """Whether the host itself rescales the schedule of every model."""
-    return bool(shared.opts.sd_noise_schedule == HOST_OPTION)
 
 
 def read_model(sd_model: Any) -> Model:

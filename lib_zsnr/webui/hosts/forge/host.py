@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-from modules import sd_samplers_timesteps
 from torch import Tensor
 
 from lib_zsnr.plan.facts import Family, Model
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.webui.hosts.forge import installing, looked_at, model, other_rescale, own_samplers, predictor
+from lib_zsnr.webui.hosts import option, own_samplers
+from lib_zsnr.webui.hosts.forge import installing, looked_at, model, other_rescale, predictor
 from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
 
 
@@ -30,16 +30,14 @@ class Forge:
         return model.read_model(sd_model)
 
     def rescales_every_schedule(self) -> bool:
-        return model.option_is_on()
+        return option.is_on()
 
     def cfg_scale_of(self, p: Any) -> float:
         scale: float = p.hr_cfg if p.is_hr_pass else p.cfg_scale
         return scale
 
     def family_of(self, sampler: Any) -> Family:
-        if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
-            return "timesteps"
-        return "lcm" if own_samplers.is_lcm(sampler) else "k-diffusion"
+        return own_samplers.family_of(sampler)
 
     def sigmas_of(self, sampler: Any) -> Tensor:
         table: Tensor = sampler.model_wrap.sigmas

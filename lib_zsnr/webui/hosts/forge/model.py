@@ -14,10 +14,8 @@ from lib_zsnr.checkpoint.traits import Traits, read_traits
 from lib_zsnr.core.schedule import LINEAR_END, LINEAR_START, NUM_TRAIN_TIMESTEPS
 from lib_zsnr.plan.facts import Model
 from lib_zsnr.sentences import printable
+from lib_zsnr.webui.hosts import option
 from lib_zsnr.webui.hosts.forge import predictor
-
-_OPTION = "Zero Terminal SNR"
-"""The value of the setting sd_noise_schedule that rescales the schedule of every model."""
 
 
 class ModelToCome:
@@ -82,14 +80,9 @@ def read_model(sd_model: Any) -> Model:
     )
 
 
-def option_is_on() -> bool:
-    """Whether the WebUI makes zero terminal SNR of every model's schedule."""
-    return bool(shared.opts.sd_noise_schedule == _OPTION)
-
-
 def is_rescaled(sd_model: Any) -> bool:
     """Whether the WebUI makes zero terminal SNR of the model's schedule: by its option, or by a tensor in the file."""
-    if option_is_on():
+    if option.is_on():
         return True
     if isinstance(sd_model, ModelToCome):
         return "ztsnr" in read_traits(sd_model.sd_checkpoint_info.filename).markers
