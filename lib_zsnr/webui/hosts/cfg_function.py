@@ -17,7 +17,7 @@ _RESCALERS = (
 )
 
 
-def rescaler(unet: Any) -> str:
+def rescaler_of(unet: Any) -> str:
     """The name of what rescales the guidance of a UNet's patcher, "" where nothing does."""
     function = unet.model_options.get("sampler_cfg_function")
     if function is None:

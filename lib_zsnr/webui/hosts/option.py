@@ -7,6 +7,6 @@ from modules import shared
 _ON = "Zero Terminal SNR"
 
 
-def is_on() -> bool:
+def option_is_on() -> bool:
     """Whether the WebUI makes zero terminal SNR of every model's schedule."""
     return bool(shared.opts.sd_noise_schedule == _ON)

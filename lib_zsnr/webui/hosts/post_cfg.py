@@ -5,7 +5,7 @@ A function of that list takes nobody's place: the one slot for a guidance of ano
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -56,3 +56,20 @@ def _at_scale_one(step: Mapping[str, Any]) -> Tensor:
     if total == 1 or uncond is None:  # reForge hands over none where there is no guidance
         return cond
     return uncond + total * (cond - uncond)
+
+
+def before_those_of_the_sampler(forward: Callable[..., Tensor], guidance: PostCfg) -> Callable[..., Tensor]:
+    """The guidance's `forward`, for samplers that bring along functions of their own (those called CFG++).
+
+    reForge and Forge Classic call these in the place of all that the UNet's patcher has.
+    """
+    name = "sampler_post_cfg_function"
+
+    def called(*args: Any, model_options: Mapping[str, Any] | None = None, **kwargs: Any) -> Tensor:
+        if model_options is None:
+            return forward(*args, **kwargs)
+        if name in model_options:
+            model_options = {**model_options, name: [guidance, *model_options[name]]}
+        return forward(*args, model_options=model_options, **kwargs)
+
+    return called

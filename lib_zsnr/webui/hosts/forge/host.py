@@ -10,8 +10,9 @@ from torch import Tensor
 
 from lib_zsnr.plan.facts import Family, Model
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.webui.hosts import option, own_samplers
 from lib_zsnr.webui.hosts.forge import installing, looked_at, model, other_rescale, predictor
+from lib_zsnr.webui.hosts.option import option_is_on
+from lib_zsnr.webui.hosts.own_samplers import family_of, own_grid
 from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
 
 
@@ -30,14 +31,14 @@ class Forge:
         return model.read_model(sd_model)
 
     def rescales_every_schedule(self) -> bool:
-        return option.is_on()
+        return option_is_on()
 
     def cfg_scale_of(self, p: Any) -> float:
         scale: float = p.hr_cfg if p.is_hr_pass else p.cfg_scale
         return scale
 
     def family_of(self, sampler: Any) -> Family:
-        return own_samplers.family_of(sampler)
+        return family_of(sampler)
 
     def sigmas_of(self, sampler: Any) -> Tensor:
         table: Tensor = sampler.model_wrap.sigmas
@@ -56,8 +57,11 @@ class Forge:
     def rescaled_by(self, p: Any) -> str:
         return other_rescale.at_work(p)
 
+    def scheduled_otherwise(self, p: Any) -> bool:
+        return False  # no extension is known that does
+
     def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
-        return own_samplers.own_grid(func)
+        return own_grid(func)
 
     def restoring(self, sampler: Any) -> AbstractContextManager[None]:
         return _repaired_after_errors(sampler)

@@ -13,9 +13,10 @@ import k_diffusion.sampling
 from k_diffusion.external import ForgeScheduleLinker
 from modules import sd_samplers, sd_samplers_common, sd_samplers_kdiffusion, sd_samplers_timesteps
 
-from lib_zsnr.webui.hosts import own_samplers, stand_in
 from lib_zsnr.webui.hosts.forge import model, predictor
+from lib_zsnr.webui.hosts.own_samplers import lcm_parts, lcm_samplers
 from lib_zsnr.webui.hosts.proxy import ModelProxy
+from lib_zsnr.webui.hosts.stand_in import model_to_look_at
 
 # The names under which the WebUI's makers of samplers keep the sampling function, or its name.
 _FUNCTION, _CFG_PP = "funcname", "sampler_key"
@@ -28,7 +29,7 @@ def make(name: str, sd_model: Any) -> Any:
         raise LookupError(f"bad sampler name: {name}")
     own = predictor.as_sampled(predictor.of(sd_model), model.is_rescaled(sd_model))
     # Before the first image there is no alphas_cumprod in the model.
-    looked_at = stand_in.looked_at(sd_model, predictor.alphas_cumprod_of(own).float(), predictor=own)
+    looked_at = model_to_look_at(sd_model, predictor.alphas_cumprod_of(own).float(), predictor=own)
     kind, denoiser = _parts(config, looked_at)
     sampler = kind.__new__(kind)
     sd_samplers_common.Sampler.__init__(sampler, _function(config, sd_model))
@@ -40,8 +41,8 @@ def make(name: str, sd_model: Any) -> Any:
 
 def _parts(config: Any, looked_at: ModelProxy) -> tuple[Any, Any]:
     """The class of a sampler, and a denoiser over the model as the WebUI would make it for that class."""
-    if any(config is each for each in own_samplers.lcm_samplers()):
-        return own_samplers.lcm_parts(looked_at)
+    if any(config is each for each in lcm_samplers()):
+        return lcm_parts(looked_at)
     in_ddim_family = any(config is each for each in sd_samplers_timesteps.samplers_data_timesteps)
     denoiser = ForgeScheduleLinker(looked_at.forge_objects.unet.model.predictor)
     denoiser.inner_model = looked_at

@@ -14,8 +14,8 @@ from lib_zsnr.checkpoint.traits import Traits, read_traits
 from lib_zsnr.core.schedule import LINEAR_END, LINEAR_START, NUM_TRAIN_TIMESTEPS
 from lib_zsnr.plan.facts import Model
 from lib_zsnr.sentences import printable
-from lib_zsnr.webui.hosts import option
 from lib_zsnr.webui.hosts.forge import predictor
+from lib_zsnr.webui.hosts.option import option_is_on
 
 
 class ModelToCome:
@@ -82,7 +82,7 @@ def read_model(sd_model: Any) -> Model:
 
 def is_rescaled(sd_model: Any) -> bool:
     """Whether the WebUI makes zero terminal SNR of the model's schedule: by its option, or by a tensor in the file."""
-    if option.is_on():
+    if option_is_on():
         return True
     if isinstance(sd_model, ModelToCome):
         return "ztsnr" in read_traits(sd_model.sd_checkpoint_info.filename).markers

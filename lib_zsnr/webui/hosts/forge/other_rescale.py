@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib_zsnr.webui.hosts import cfg_function
+from lib_zsnr.webui.hosts.cfg_function import rescaler_of
 
 _SMALLEST = 0.05  # Forge Neo leaves its slider out below
 
@@ -15,4 +15,4 @@ def at_work(p: Any) -> str:
         return "Rescale CFG"  # Forge Neo's slider; in the hires pass it does nothing
     if p.sampler is None:
         return ""  # what is set for a pass is set just before it
-    return cfg_function.rescaler(p.sampler.model_wrap.inner_model.forge_objects.unet)
+    return rescaler_of(p.sampler.model_wrap.inner_model.forge_objects.unet)
