@@ -63,8 +63,8 @@ REFORGE = KnownHost("reForge", (*_EVERYWHERE, *_FORGE[:-1]))
 CLASSIC = KnownHost(
     "Forge Classic",
     (*_EVERYWHERE, "--always-cpu", "--all-in-fp32", "--no-download-sd-model"),
-    # Its X/Y/Z plot asks for this one, which only the page ever sets.
-    settings={"uni_pc_order": 3},
+    # Its X/Y/Z plot asks for the first, which only the page ever sets. The second shows the slider of its own rescale.
+    settings={"uni_pc_order": 3, "show_rescale_cfg": True},
     of_sigmas=frozenset(("UniPC",)),
     hires_cfg="hr_cfg_scale",
 )
