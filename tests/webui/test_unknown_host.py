@@ -62,6 +62,8 @@ def test_nothing_else_is_there(unknown):
     ({"modules.models.diffusion.uni_pc", "k_diffusion.external"}, False),
     ({"modules.sd_samplers_lcm", "k_diffusion.external"}, False),
     (set(), False),
+    ({"modules_forge", "backend.modules.k_prediction", "backend.sampling.sampling_function"}, True),
+    ({"backend.modules.k_prediction", "backend.sampling.sampling_function"}, False),
 ])  # fmt: skip
 def test_what_a_known_host_has(there, known):
     assert (hosts.refusal_of(there.__contains__) == "") == known
