@@ -34,9 +34,8 @@ class A1111:
     def rescales_every_schedule(self) -> bool:
         return model.host_option_is_on()
 
-    def cfg_scale_of(self, p: Any) -> float:
-        scale: float = p.cfg_scale
-        return scale
+    def is_guided(self, p: Any, divisor: float) -> bool:
+        return bool(p.cfg_scale != divisor)
 
     def family_of(self, sampler: Any) -> Family:
         if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
