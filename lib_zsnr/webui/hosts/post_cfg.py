@@ -40,7 +40,9 @@ class PostCfg:
             return denoised
         cond = _at_scale_one(step)
         if torch.equal(cond, denoised):
-            return denoised  # no guidance in this step: nothing has to be rescaled, to the bit
+            # No guidance in this step, or two prompts that say the same: nothing changes, to the bit.
+            self.rescaled |= bool(step["uncond_denoised"].any())
+            return denoised
         self.rescaled = True
         return rescale_cfg(x, sigma, cond, denoised, self._plan.cfg_rescale, self._plan.rescale_space)
 
