@@ -7,6 +7,7 @@
  * plot says the same in words, so nothing is lost if this script does not run.
  */
 (() => {
+    const FORGE_KNOWS = [300, 2000]; // milliseconds
     const SVG = "http://www.w3.org/2000/svg";
     const HEIGHT = 180;
     const MARGIN = {left: 44, right: 16, top: 14, bottom: 34};
@@ -87,6 +88,22 @@
         gradioApp().querySelectorAll("button.zsnr-refresh").forEach((button) => button.click());
     }
 
+    /** Forge's choice of a checkpoint is no option of the page: its box is looked at whenever the page has changed. */
+    function followForgesCheckpoint() {
+        const field = gradioApp().querySelector("#setting_sd_model_checkpoint input");
+        if (!field || !gradioApp().querySelector("#forge_ui_preset")) {
+            return;
+        }
+        let chosen = field.value;
+        onAfterUiUpdate(() => {
+            if (field.value !== chosen) {
+                chosen = field.value;
+                // Once when the WebUI usually knows, and again for when it was slow.
+                FORGE_KNOWS.forEach((wait) => setTimeout(refresh, wait));
+            }
+        });
+    }
+
     /** gradio gives the number beside a slider no accessible name, and the WebUI none to the check box of an accordion. */
     function nameControls(accordion) {
         const title = accordion.querySelector(".label-wrap span");
@@ -103,6 +120,7 @@
             new ResizeObserver(() => drawAll(box)).observe(box);
             nameControls(box.closest(".input-accordion"));
         }
+        followForgesCheckpoint();
         refresh();
     }
 

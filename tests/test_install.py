@@ -82,10 +82,35 @@ def test_says_that_a_webui_without_the_hook_is_too_old(webui):
     assert "1.10.0" in line
 
 
+@pytest.mark.parametrize("missing", [[], ["modules/sd_samplers_lcm.py", "modules/models/diffusion/uni_pc"]],
+                         ids=["Forge", "Forge Neo"])  # fmt: skip
+def test_says_nothing_in_forge_which_carries_its_samplers_along(webui, missing):
+    for name in ("modules_forge", "backend/modules", "backend/sampling"):
+        (webui / name).mkdir(parents=True)
+    (webui / "backend" / "modules" / "k_prediction.py").touch()
+    (webui / "backend" / "sampling" / "sampling_function.py").touch()
+    for name in (*missing, "repositories/k-diffusion/k_diffusion/sampling.py"):
+        path = webui / name
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert run(webui) == []
+    assert run(webui, "-S")[-1].startswith("Zero Terminal SNR: the package fastapi")
+
+
+@pytest.mark.parametrize("missing", [[], ["modules/models/diffusion/uni_pc"]], ids=["reForge", "Forge Classic"])
+def test_says_nothing_in_reforge(webui, missing):
+    for name in ("modules_forge", "ldm_patched/modules"):
+        (webui / name).mkdir(parents=True)
+    for name in ("ldm_patched/modules/model_sampling.py", "modules_forge/forge_sampler.py", "modules/sd_schedulers.py"):
+        (webui / name).touch()
+    for name in missing:
+        (webui / name).rmdir()
+    assert run(webui) == []
+
+
 FOREIGN = {
-    "Forge": (["modules_forge"], []),
-    "Forge Neo": (["modules_forge"], ["modules/sd_samplers_lcm.py", "modules/models/diffusion/uni_pc"]),
-    "Forge Classic": (["modules_forge"], ["modules/models/diffusion/uni_pc"]),
+    "a relative of Forge": (["modules_forge"], []),
+    "half of Forge": (["modules_forge", "backend"], ["modules/sd_samplers_lcm.py"]),
+    "Forge before it had schedule types": (["modules_forge", "ldm_patched"], []),
     "something else": ([], ["modules/sd_samplers_lcm.py"]),
     "something else again": ([], ["modules/models/diffusion/uni_pc"]),
 }

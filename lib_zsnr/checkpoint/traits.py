@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from lib_zsnr.checkpoint.evidence import (
@@ -55,8 +55,8 @@ class Traits:
     prediction_by_metadata: bool = False
     prediction_by_merge: bool = False
     problem: str = ""
-    markers: frozenset[str] = frozenset()
-    has_noise_schedule: bool | None = None
+    markers: frozenset[str] = field(default=frozenset(), compare=False)
+    has_noise_schedule: bool | None = field(default=None, compare=False)
 
     def measured_as(self, prediction: StatedPrediction) -> Traits:
         """The traits, given what the WebUI found by running the model (it does so for Stable Diffusion 2).

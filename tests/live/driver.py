@@ -12,10 +12,12 @@ import httpx
 import numpy as np
 import pytest
 
+from lib_zsnr.settings_page import SETTINGS_PAGE_ROWS
 from tests.live import arrays, forge_checkpoint, known_hosts, tiny_checkpoints
 from tests.shared.driver import SCRIPT_TITLE, Call, Result
 
 _SECONDS = 300
+_OUR_DEFAULTS = {row.key: row.default for row in SETTINGS_PAGE_ROWS}
 _CFG_SCALE = 7.0  # the API's default
 _DEFAULTS = {"prompt": "a lamp", "seed": 1, "steps": 10, "width": 64, "height": 64, "sampler_name": "Euler"}
 
@@ -32,8 +34,10 @@ class LiveDriver:
 
     def __init__(self, url: str, log: Path | None = None, host: known_hosts.KnownHost = known_hosts.A1111) -> None:
         self.log, self.host = log, host
-        self.of_sigmas = host.of_sigmas
-        self.client = httpx.Client(base_url=url, timeout=_SECONDS, trust_env=False)
+        self.of_sigmas, self.divides_scales = host.of_sigmas, host.is_a1111
+        # A connection that was kept may be closed by the WebUI at the moment when it is used again.
+        once = httpx.Limits(max_keepalive_connections=0)
+        self.client = httpx.Client(base_url=url, timeout=_SECONDS, trust_env=False, limits=once)
         self.last: dict[str, Any] = {"passes": [], "comments": ""}
         self._orders: dict[str, Any] = {}
         self._log_before = 0
@@ -92,7 +96,8 @@ class LiveDriver:
     @contextmanager
     def options(self, **values: Any) -> Iterator[None]:
         """The WebUI's settings changed, and saved, for a while."""
-        before = {name: self._get("/sdapi/v1/options")[name] for name in values}
+        known = {**_OUR_DEFAULTS, **self._get("/sdapi/v1/options")}  # some list those alone that were ever set
+        before = {name: known[name] for name in values}
         self._set_options(values)
         try:
             yield
@@ -132,7 +137,7 @@ class LiveDriver:
         if body.get("enable_hr") and not self.host.is_a1111:
             body.setdefault(self.host.hires_cfg, body.get("cfg_scale", _CFG_SCALE))
             modes = {mode["name"] for mode in self._get("/sdapi/v1/latent-upscale-modes")}
-            body["hr_upscaler"] = body["hr_upscaler"] if body["hr_upscaler"] in modes else "None"
+            body["hr_upscaler"] = body.get("hr_upscaler") if body.get("hr_upscaler") in modes else "None"
 
     def _set_options(self, values: dict[str, Any]) -> None:
         answer = self.client.post("/sdapi/v1/options", json=values)

@@ -37,7 +37,7 @@ def without_the_extension(chromium: Any, url: str) -> list[str]:
         troubles = Troubles(page, url)
         page.goto(url, wait_until="domcontentloaded")
         page.wait_for_selector("#txt2img_prompt textarea", timeout=60_000)
-        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(5000)
         return troubles.all
     finally:
         page.close()

@@ -36,9 +36,13 @@ class PanelPage:
         self._troubles = Troubles(self.page, url, elsewhere)
         self.cut_off = False
         self._sockets: list[Any] = []
+        self._asked: set[Any] = set()
+        self.page.on("request", self._note_request)
+        for end in ("requestfinished", "requestfailed"):
+            self.page.on(end, lambda request: self._asked.discard(request))
         self.page.on("websocket", lambda socket: self._sockets.append(socket))
         # A page that was left has no sockets any more, and says nothing of them.
-        self.page.on("framenavigated", lambda frame: self._sockets.clear() if frame == self.page.main_frame else None)
+        self.page.on("framenavigated", lambda frame: self._forget() if frame == self.page.main_frame else None)
         # Fonts and the like from elsewhere are answered with nothing, and so is what the page is to go without.
         self.page.route("**/*", lambda route: self._answer(route, without))
         self.load()
@@ -47,6 +51,15 @@ class PanelPage:
     def troubles(self) -> list[str]:
         """Errors that it wrote to its console, and would not without the extension."""
         return self._troubles.ours
+
+    def _note_request(self, request: Any) -> None:
+        # The page of a later gradio keeps one question open as long as it lives.
+        if "/heartbeat/" not in request.url:
+            self._asked.add(request)
+
+    def _forget(self) -> None:
+        self._sockets.clear()
+        self._asked = {request for request in self._asked if request.is_navigation_request()}
 
     def _answer(self, route: Any, without: str) -> None:
         ours = route.request.url.startswith((self.url, "data:", "blob:"))
@@ -73,12 +86,14 @@ class PanelPage:
         What gradio queues goes over a socket each, which no state of the page speaks of.
         """
         deadline = time.monotonic() + _SETTLING_SECONDS
+        quiet = 0
         while time.monotonic() < deadline:
-            self.page.wait_for_timeout(400)
-            self.page.wait_for_load_state("networkidle")
-            if all(socket.is_closed() for socket in self._sockets):
-                return
+            self.page.wait_for_timeout(200)
+            busy = self._asked or not all(socket.is_closed() for socket in self._sockets)
             # One event may set off the next.
+            quiet = 0 if busy else quiet + 1
+            if quiet == 4:
+                return
         raise TimeoutError(f"the page still waits for a queued event after {_SETTLING_SECONDS} s")
 
     def id(self, part: str) -> str:

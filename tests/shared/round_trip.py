@@ -187,6 +187,8 @@ class SharedRoundTrip:
     def test_without_guidance_nothing_is_rescaled(
         self, driver: Driver, sampler: str, scale: float, phi: str, tag: bool
     ):
+        if sampler == "DDIM CFG++" and not driver.divides_scales:
+            pytest.skip("this WebUI leaves out the division that the sampler asks for")
         asked = {"prompt": "a cat<cfg_rescale:0.7>", "zsnr": [False]} if tag else {"zsnr": {"enabled": True}}
         request = request_of(driver, "v_zsnr", sampler_name=sampler, cfg_scale=scale, **asked)
         key = "ZSNR prompt tag CFG rescale" if tag else "ZSNR CFG rescale"

@@ -13,7 +13,7 @@ from lib_zsnr.core.bridge import Bridge
 from lib_zsnr.core.fitted import Fitted
 from lib_zsnr.core.spacing import TRAILING, Spacing
 from lib_zsnr.plan.facts import Model, Sampler
-from lib_zsnr.plan.plan import Plan, make_plan
+from lib_zsnr.plan.plan import Plan, flow_refusal, make_plan
 from lib_zsnr.plan.samplers import TERMINAL, UNKNOWN_WITH_OWN_LEVELS, traits_of
 from lib_zsnr.settings import FIELDS, Settings, SettingsError
 
@@ -173,10 +173,11 @@ def test_what_cannot_be_sampled_is_refused_in_words():
         plan(Settings(enabled=True), Traits(prediction="edm", prediction_evidence="edm_vpred.sigma_max"))
 
 
-def test_flow_models_are_left_alone_with_a_word():
+def test_flow_models_are_left_alone_and_no_image_carries_a_note():
+    """They are daily bread in some WebUIs; the panel says it once."""
     made = plan(Settings(enabled=True), is_flow=True)
-    assert not made.active
-    assert "flow model" in made.warnings[0]
+    assert (made.active, made.warnings) == (False, ())
+    assert "nothing to do for it" in flow_refusal(Model("z-image", "epsilon", is_flow=True))
 
 
 def test_edit_models_are_not_rescaled():

@@ -36,6 +36,7 @@ class DoubleDriver:
     """`host` is the double itself; `params_txt` what the host wrote down before sampling."""
 
     of_sigmas: frozenset[str] = frozenset()
+    divides_scales = True
 
     def __init__(self, folder: Path, scripts: tuple[Path, ...] = (ENTRY,)):
         self.host = Host(folder, [str(path) for path in scripts])

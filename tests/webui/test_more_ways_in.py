@@ -58,8 +58,8 @@ class TestPresets:
         other = made(driver.txt2img(**{**on(driver, "v_metadata", steps=3), "zsnr": {"enabled": True}}))
         assert "ZSNR schedule: True" in other.infotext
         made(driver.txt2img(**{**on(driver, steps=1), "zsnr": [False]}))
-        assert "your preset" in saved.describe(saved.loaded())
-        assert saved.forget_preset(saved.loaded())
+        assert "your preset" in saved.describe(saved.shown())
+        assert saved.forget_preset(saved.shown())
         again = made(driver.txt2img(**{**on(driver, steps=3), "zsnr": {"enabled": True}}))
         assert "ZSNR schedule: True" in again.infotext
 

@@ -232,3 +232,24 @@ def test_a_spent_attachment_under_a_wrapper_that_stays_passes_straight_through(d
     with pytest.raises(ZeroTerminalSNRError, match="second"):
         sampler.sample(None)
     assert sampler.sample(None) == "wrapped, wrapped, sampled"
+
+
+@pytest.mark.parametrize("sampler", ["DDIM", "Euler"])
+def test_a_wrapper_that_takes_any_arguments_hides_no_image_to_image(driver, monkeypatch, sampler):
+    """Of another extension's, between ours and the WebUI's: how the call is made, not what is called, is looked at."""
+    from modules import sd_samplers_kdiffusion, sd_samplers_timesteps
+
+    request = on(driver, steps=10, sampler_name=sampler, denoising_strength=0.5)
+    alone = made(driver.img2img(**request))
+    for kind in (sd_samplers_timesteps.CompVisSampler, sd_samplers_kdiffusion.KDiffusionSampler):
+        found = kind.__init__
+
+        def init(self, *args, found=found):
+            found(self, *args)
+            below = self.sample_img2img
+            self.sample_img2img = lambda *args, **kwargs: below(*args, **kwargs)
+
+        monkeypatch.setattr(kind, "__init__", init)
+    wrapped = made(driver.img2img(**request))
+    assert wrapped.timesteps == alone.timesteps
+    assert wrapped.images[0].tobytes() == alone.images[0].tobytes()

@@ -40,7 +40,10 @@ class PostCfg:
             return denoised
         cond = _at_scale_one(step)
         if torch.equal(cond, denoised):
-            return denoised  # no guidance in this step: nothing has to be rescaled, to the bit
+            # No guidance in this step, or two prompts that say the same: nothing changes, to the bit.
+            uncond = step["uncond_denoised"]  # without guidance nothing or zeros, as the WebUI is
+            self.rescaled |= uncond is not None and bool(uncond.any())
+            return denoised
         self.rescaled = True
         return rescale_cfg(x, sigma, cond, denoised, self._plan.cfg_rescale, self._plan.rescale_space)
 

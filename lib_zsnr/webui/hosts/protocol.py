@@ -70,8 +70,11 @@ class Host(Protocol):
     def rescales_every_schedule(self) -> bool:
         """Whether an option of the WebUI's own makes every model's schedule one of zero terminal SNR."""
 
-    def cfg_scale_of(self, p: Any) -> float:
-        """The CFG scale of the pass of a request that is about to be sampled."""
+    def is_guided(self, p: Any, divisor: float) -> bool:
+        """Whether the CFG scale of the pass about to be sampled leaves CFG rescale something to do; 1 does not.
+
+        divisor: what the sampling function is written to have the scale divided by.
+        """
 
     def family_of(self, sampler: Any) -> Family:
         """The family that a sampler object belongs to."""

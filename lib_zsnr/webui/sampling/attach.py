@@ -19,9 +19,9 @@ from lib_zsnr.webui.sampling import guard, k_family, strength, timesteps_family
 def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
     """Make the next sampler call follow the plan; an earlier attachment that was never called is replaced."""
 
-    def call(undo: ExitStack, original: Callable[..., Tensor], p: Any, *args: Any, **kwargs: Any) -> Tensor:
+    def call(undo: ExitStack, name: str, original: Callable[..., Tensor], p: Any, *args: Any, **kwargs: Any) -> Tensor:
         reached.arrived(p)
-        bound = inspect.signature(original).bind(p, *args, **kwargs).arguments
+        bound = _arguments(sampler, name, p, *args, **kwargs)
         img2img = _img2img_start(p, bound) if "noise" in bound else None
         if img2img is not None and strength.leaves_all(p, img2img.steps, plan):
             return bound["x"]  # the image as it was
@@ -35,6 +35,21 @@ def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
         return result
 
     guard.guard(sampler, call)
+
+
+def _arguments(sampler: Any, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """What the sampler's method is called with, by the names of the WebUI's parameters.
+
+    Wrappers of other extensions, and methods that only hand on, may take any arguments: the one below says the names.
+    """
+    methods = [vars(each)[name] for each in type(sampler).__mro__ if name in vars(each)]
+    signatures = [inspect.signature(method) for method in methods]
+    named = next((each for each in signatures if not _takes_any(each)), signatures[-1])
+    return dict(named.bind(sampler, *args, **kwargs).arguments)
+
+
+def _takes_any(signature: inspect.Signature) -> bool:
+    return any(each.kind is each.VAR_POSITIONAL for each in signature.parameters.values())
 
 
 def _img2img_start(p: Any, bound: dict[str, Any]) -> timesteps_family.Img2Img:

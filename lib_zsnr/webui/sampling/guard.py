@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import ExitStack
 from typing import Any, Callable
 
@@ -17,22 +18,22 @@ _ATTACHED = "zsnr_attached"
 
 
 def guard(sampler: Any, call: Callable[..., Tensor]) -> None:
-    """Put `call(undo, original, ...)` in front of the sampler's two methods, for whichever is called first."""
+    """Put `call(undo, name, original, ...)` in front of the sampler's two methods, for whichever is called first."""
     detach(sampler)
     attached = ExitStack()
     attached.callback(vars(sampler).pop, _ATTACHED, None)
     vars(sampler)[_ATTACHED] = attached
 
-    def once(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def once(name: str, original: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def entry(*args: Any, **kwargs: Any) -> Tensor:
             attached.close()
             with hosts.restoring(sampler), ExitStack() as undo:
-                return call(undo, original, *args, **kwargs)
+                return call(undo, name, original, *args, **kwargs)
 
         return entry
 
     for name in _ENTRIES:
-        override_method(attached, sampler, name, once)
+        override_method(attached, sampler, name, functools.partial(once, name))
 
 
 def refuse(sampler: Any, message: str, status: int = 422) -> None:
@@ -41,7 +42,7 @@ def refuse(sampler: Any, message: str, status: int = 422) -> None:
     status: what the API answers, 422 for a wrong value, 500 for a fault of ours.
     """
 
-    def call(undo: ExitStack, original: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    def call(undo: ExitStack, name: str, original: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         raise ZeroTerminalSNRError(message, status)
 
     guard(sampler, call)

@@ -39,4 +39,4 @@ def leaves_all(p: Any, steps: int, plan: Plan) -> bool:
 
 def is_guided(p: Any, sampler: Any) -> bool:
     """Whether the CFG scale of the pass leaves CFG rescale something to do; at scale 1 there is no guidance."""
-    return hosts.current().cfg_scale_of(p) != sampler_facts.traits(sampler).cfg_scale_divisor
+    return hosts.current().is_guided(p, sampler_facts.traits(sampler).cfg_scale_divisor)

@@ -35,9 +35,8 @@ class A1111:
     def rescales_every_schedule(self) -> bool:
         return option_is_on()
 
-    def cfg_scale_of(self, p: Any) -> float:
-        scale: float = p.cfg_scale
-        return scale
+    def is_guided(self, p: Any, divisor: float) -> bool:
+        return bool(p.cfg_scale != divisor)
 
     def family_of(self, sampler: Any) -> Family:
         return family_of(sampler)

@@ -33,9 +33,9 @@ class Forge:
     def rescales_every_schedule(self) -> bool:
         return option_is_on()
 
-    def cfg_scale_of(self, p: Any) -> float:
-        scale: float = p.hr_cfg if p.is_hr_pass else p.cfg_scale
-        return scale
+    def is_guided(self, p: Any, divisor: float) -> bool:
+        # DDIM CFG++ asks for the division, but nothing in this WebUI does it.
+        return bool((p.hr_cfg if p.is_hr_pass else p.cfg_scale) != 1)
 
     def family_of(self, sampler: Any) -> Family:
         return family_of(sampler)

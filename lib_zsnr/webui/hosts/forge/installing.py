@@ -69,6 +69,9 @@ def _have_denoiser_follow(undo: ExitStack, sampler: Any, family: Family) -> None
 
 
 def _on_device(sd_model: Any) -> Tensor:
-    """The schedule that the call samples on, where its x will be: the predictor itself may wait on the CPU."""
-    table = predictor.alphas_cumprod_of(sd_model.forge_objects.unet.model.predictor)
-    return table.to(devices.device, torch.float32)
+    """The schedule that the call samples on, where its x will be: the predictor itself may wait on the CPU.
+
+    Worked out from the sigmas as the WebUI does it, to the bit.
+    """
+    sigmas = sd_model.forge_objects.unet.model.predictor.sigmas.to(devices.device, torch.float32)
+    return 1 / (sigmas**2 + 1)

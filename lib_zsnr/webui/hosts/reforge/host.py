@@ -35,10 +35,8 @@ class ReForge:
     def rescales_every_schedule(self) -> bool:
         return option_is_on()
 
-    def cfg_scale_of(self, p: Any) -> float:
-        own = getattr(p, "hr_cfg", None) or getattr(p, "hr_cfg_scale", None)  # the latter in Forge Classic
-        scale: float = own if p.is_hr_pass and own else p.cfg_scale
-        return scale
+    def is_guided(self, p: Any, divisor: float) -> bool:
+        return bool(_cfg_scale_of(p) != 1)
 
     def family_of(self, sampler: Any) -> Family:
         return family_of(sampler)
@@ -75,6 +73,17 @@ class ReForge:
         self, undo: ExitStack, sampler: Any, plan: Plan, plan_for_refiner: PlanForModel, watch_x: bool
     ) -> Installed:
         return installing.install(undo, sampler, self.family_of(sampler), plan, plan_for_refiner, watch_x)
+
+
+def _cfg_scale_of(p: Any) -> float:
+    """The CFG scale of the pass that is about to be sampled."""
+    if not p.is_hr_pass:
+        scale: float = p.cfg_scale
+    elif hasattr(p, "hr_cfg"):
+        scale = p.hr_cfg
+    else:  # Forge Classic's second pass has one too, which only the k-diffusion family goes by
+        scale = p.cfg_scale if family_of(p.sampler) == "timesteps" else p.hr_cfg_scale
+    return scale
 
 
 @contextmanager
