@@ -56,6 +56,9 @@ def _digest(table: torch.Tensor) -> str:
 
 def _patcher_hooks(sd_model: Any) -> Iterator[tuple[str, list[str]]]:
     for name in ("forge_objects", "forge_objects_original", "forge_objects_after_applying_lora"):
-        patcher = getattr(sd_model, name).unet
+        objects = getattr(sd_model, name)
+        if objects is None:  # Forge Classic makes the last of them for the first image
+            continue
+        patcher = objects.unet
         patches = getattr(patcher, "object_patches", {})
         yield name, sorted([*(key for key in patcher.model_options if "cfg" in key), *patches])
