@@ -94,6 +94,9 @@ class Host(Protocol):
     def rescaled_by(self, p: Any) -> str:
         """The name of another extension that rescales the guidance of this request, "" where none does."""
 
+    def scheduled_otherwise(self, p: Any) -> bool:
+        """Whether another extension has chosen a noise schedule or a prediction type for this request."""
+
     def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
         """How to reach a sampling function that makes a grid of its own; None for all others."""
 
