@@ -45,7 +45,7 @@ OTHER_SETTINGS = {"zsnr_rescale_space": "the predicted picture (x0)", "zsnr_sche
 def role_of(driver: Driver, role: str) -> str:
     """The checkpoint of the role; V_ONLY is called differently on the two hosts."""
     names = driver.checkpoints()
-    return names[role] if role in names else names.get("v_sidecar", names["sd2_v"])
+    return names[role] if role in names else names["v_sidecar" if "v_sidecar" in names else "sd2_v"]
 
 
 def request_of(driver: Driver, role: str, **changes: Any) -> dict[str, Any]:
