@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ class _Roles(dict[str, str]):
 
 class ForgeDriver(OverADouble):
     """The driver over Forge's double. `level` of a call of the DDIM family is the timestep that its loop asked for."""
+
+    divides_scales = False
+    takes_infotext = False
 
     def __init__(self, folder: Path, scripts: tuple[Path, ...] = (ENTRY,)):
         self.host = Host(folder, [str(path) for path in scripts])
@@ -51,6 +55,14 @@ class ForgeDriver(OverADouble):
             "levels": {name: buffer.numpy().tobytes() for name, buffer in predictor.named_buffers()},
             "alphas_cumprod": model.alphas_cumprod.numpy().tobytes() if hasattr(model, "alphas_cumprod") else None,
         }
+
+    def unet(self) -> tuple[Callable[..., Any], Callable[[list[str]], Any]]:
+        """The loaded model's UNet, as a function of x, timesteps and text, and its text encoder."""
+        from modules import sd_models
+
+        model = sd_models.model_data.sd_model
+        unet = model.forge_objects.unet.model.diffusion_model
+        return lambda x, t, text: unet(x, t, context=text), model.get_learned_conditioning
 
     def _request(self, endpoint: Any, payload: dict[str, Any]) -> Result:
         if payload.get("enable_hr"):  # what the page sends with it

@@ -38,6 +38,7 @@ class OverADouble:
     host: Any
     of_sigmas: frozenset[str] = frozenset()
     divides_scales = True
+    takes_infotext = True
 
     def txt2img(self, **payload: Any) -> Result:
         return self._request(self.host.api.text2imgapi, payload)

@@ -207,6 +207,8 @@ class SharedRoundTrip:
 
     @pytest.mark.parametrize("value", ["nan", "inf", "much", "1.5", "9" * 400])
     def test_a_value_of_ours_that_cannot_be_used_is_refused_and_off_is_off(self, driver: Driver, value: str):
+        if not driver.takes_infotext:
+            pytest.skip("there is only the page's way, where what cannot be used is left out with a word in the log")
         request = request_of(driver, "v_zsnr")
         text = f"a cat\nSteps: 4, Sampler: Euler, Seed: 1, ZSNR enabled: True, ZSNR CFG rescale: {value}"
         refused = driver.txt2img(**request, infotext=text)

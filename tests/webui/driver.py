@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +31,10 @@ class DoubleDriver(OverADouble):
             }
             state |= {"parameterization": model.parameterization, "attributes": sorted(vars(model))}
         return state
+
+    def unet(self) -> tuple[Callable[..., Any], Callable[[list[str]], Any]]:
+        """The loaded model's UNet, as a function of x, timesteps and text, and its text encoder."""
+        from modules import sd_models
+
+        model = sd_models.model_data.sd_model
+        return lambda x, t, text: model.apply_model(x, t, {"c_crossattn": [text]}), model.get_learned_conditioning

@@ -11,7 +11,7 @@ from modules_forge import main_entry
 
 @dataclass(repr=False)
 class StableDiffusionProcessingTxt2Img(a1111.StableDiffusionProcessingTxt2Img):
-    """hr_cfg: the CFG scale of the hires pass. hr_additional_modules: the API leaves out what it then cannot do without."""
+    """hr_cfg: the CFG scale of the hires pass. hr_additional_modules: the API has no default."""
 
     hr_cfg: float = 1.0
     hr_additional_modules: list = None
