@@ -52,7 +52,7 @@ class ForgeDriver(OverADouble):
             "predictor is its own": patcher.model.predictor is predictor,
             "prediction_type": predictor.prediction_type,
             "of others": sorted(key for key in vars(predictor) if "zsnr" in key),
-            "levels": {name: buffer.numpy().tobytes() for name, buffer in predictor.named_buffers()},
+            "levels": {name: getattr(predictor, name).numpy().tobytes() for name in _levels(predictor)},
             "alphas_cumprod": model.alphas_cumprod.numpy().tobytes() if hasattr(model, "alphas_cumprod") else None,
         }
 
@@ -85,3 +85,8 @@ class ForgeDriver(OverADouble):
 
 def _hooks(patcher: Any) -> list[tuple[str, str]]:
     return sorted((key, str(value)) for key, value in patcher.model_options.items())
+
+
+def _levels(predictor: Any) -> list[str]:
+    """Without log_sigmas, whose last bit the host changes itself: it makes them anew of the rounded sigmas."""
+    return [name for name, _ in predictor.named_buffers() if name != "log_sigmas"]
