@@ -21,8 +21,11 @@ demo: $(READY)
 ablation: $(READY)
 	$(RUN) -m evidence.ablation --out $(OUT)/ablation --compare docs/ablation/ablation.json
 
+# Twice, since a process has only one package `modules`: the second time for Forge's double.
 test: $(READY)
-	$(RUN) -m pytest
+	@failed=0; \
+	for tests in tests tests/forge; do $(RUN) -m pytest $$tests || failed=1; done; \
+	exit $$failed
 
 lint: $(READY)
 	$(RUN) -m ruff check .

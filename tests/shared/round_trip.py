@@ -45,7 +45,7 @@ OTHER_SETTINGS = {"zsnr_rescale_space": "the predicted picture (x0)", "zsnr_sche
 def role_of(driver: Driver, role: str) -> str:
     """The checkpoint of the role; V_ONLY is called differently on the two hosts."""
     names = driver.checkpoints()
-    return names[role] if role in names else names.get("v_sidecar", names["sd2_v"])
+    return names[role] if role in names else names["v_sidecar" if "v_sidecar" in names else "sd2_v"]
 
 
 def request_of(driver: Driver, role: str, **changes: Any) -> dict[str, Any]:
@@ -207,6 +207,8 @@ class SharedRoundTrip:
 
     @pytest.mark.parametrize("value", ["nan", "inf", "much", "1.5", "9" * 400])
     def test_a_value_of_ours_that_cannot_be_used_is_refused_and_off_is_off(self, driver: Driver, value: str):
+        if not driver.takes_infotext:
+            pytest.skip("there is only the page's way, where what cannot be used is left out with a word in the log")
         request = request_of(driver, "v_zsnr")
         text = f"a cat\nSteps: 4, Sampler: Euler, Seed: 1, ZSNR enabled: True, ZSNR CFG rescale: {value}"
         refused = driver.txt2img(**request, infotext=text)

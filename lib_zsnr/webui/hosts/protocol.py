@@ -53,6 +53,9 @@ class Host(Protocol):
     """One WebUI. Nothing in here writes to what the WebUI's models share, or outlives the `undo` that it is given."""
 
     name: str
+    reads_markers: bool
+    """Whether it samples a file that is marked zero SNR on such a schedule by itself, and takes what it writes of that
+    back from an infotext."""
 
     def loaded_model(self) -> Any | None:
         """The model that is loaded now, None where there is none. Loads nothing."""

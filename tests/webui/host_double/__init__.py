@@ -17,9 +17,10 @@ from pathlib import Path
 FOLDER = str(Path(__file__).parent)
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # as the host does: no questions to the network
 
-# Importing the double makes `import modules...` find it; `boot.Host` puts its state back.
+# Importing the double makes `import modules...` find it; `boot.Host` puts its state back. Forge's double has its own
+# package of that name, which takes from this one what is the same in both.
 _found = sys.modules.get("modules")
-if _found is not None and not str(_found.__file__).startswith(FOLDER):
+if _found is not None and f"{FOLDER}/modules" not in _found.__path__:
     raise RuntimeError(f"another package is already imported as 'modules': {_found.__file__}")
-if FOLDER not in sys.path:
+if _found is None and FOLDER not in sys.path:
     sys.path.insert(0, FOLDER)

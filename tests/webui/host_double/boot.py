@@ -29,6 +29,8 @@ from . import checkpoints
 class Host:
     """One WebUI. Only one lives at a time: its modules are the process's, starting another resets them."""
 
+    roles = checkpoints.ROLES
+
     def __init__(self, folder: Path, script_paths: list[str]):
         self.folder, self.script_paths = folder, script_paths
         paths_internal.data_path = str(folder)
@@ -40,7 +42,7 @@ class Host:
         errors.reports.clear()
         double.clear()
         k_diffusion.sampling.torch = torch  # a request leaves the host's stand-in there
-        for role, checkpoint in checkpoints.ROLES.items():
+        for role, checkpoint in self.roles.items():
             self.add_checkpoint(role, checkpoint)
         self.reload()
 

@@ -67,16 +67,21 @@ ROLES = {
 }
 
 
-def write(folder: Path, name: str, checkpoint: Checkpoint) -> Path:
-    """Write one checkpoint file; its weights depend on its name alone."""
+def tensors(name: str, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    """What the file holds; its weights depend on its name alone."""
     with torch.random.fork_rng():
         torch.manual_seed(sum(name.encode()))
         weights = TinyModel(checkpoint.kind, "").model.state_dict(prefix="model.")
-    tensors = {key: value.clone() for key, value in weights.items()}
-    tensors[_TEXT_ENCODER[checkpoint.kind]] = torch.zeros(1)
-    tensors.update({marker: torch.zeros(0) for marker in checkpoint.markers})
+    found = {key: value.clone() for key, value in weights.items()}
+    found[_TEXT_ENCODER[checkpoint.kind]] = torch.zeros(1)
+    found.update({marker: torch.zeros(0) for marker in checkpoint.markers})
     if checkpoint.alphas_cumprod is not None:
-        tensors["alphas_cumprod"] = checkpoint.alphas_cumprod
+        found["alphas_cumprod"] = checkpoint.alphas_cumprod
+    return found
+
+
+def write(folder: Path, name: str, checkpoint: Checkpoint) -> Path:
+    """Write one checkpoint file."""
     path = folder / f"{name}.safetensors"
-    save_file(tensors, path, metadata={"format": "pt", **checkpoint.metadata})
+    save_file(tensors(name, checkpoint), path, metadata={"format": "pt", **checkpoint.metadata})
     return path

@@ -22,6 +22,7 @@ class A1111:
     """`hosts.protocol.Host` for AUTOMATIC1111's WebUI 1.10."""
 
     name = "AUTOMATIC1111's WebUI"
+    reads_markers = False
 
     def loaded_model(self) -> Any | None:
         return sd_models.model_data.sd_model  # not shared.sd_model, which loads one

@@ -20,6 +20,7 @@ class Forge:
     """`hosts.protocol.Host` for Forge and Forge Neo."""
 
     name = "Forge"
+    reads_markers = True
 
     def loaded_model(self) -> Any | None:
         return model.loaded()

@@ -28,9 +28,12 @@ _REPLACES = "zsnr_replaces"
 
 
 def of(sd_model: Any) -> Any:
-    """The WebUI's own predictor of a model, also while a copy of ours stands in its place."""
+    """The WebUI's own predictor of a model, also while a copy of ours stands in its place.
+
+    None for a flow model that is not loaded yet.
+    """
     found = sd_model.forge_objects.unet.model.predictor
-    return vars(found).get(_REPLACES, found)
+    return None if found is None else vars(found).get(_REPLACES, found)
 
 
 def has_schedule(predictor: Any) -> bool:

@@ -22,6 +22,7 @@ class ReForge:
     """`hosts.protocol.Host` for reForge and Forge Classic."""
 
     name = "reForge"
+    reads_markers = True
 
     def loaded_model(self) -> Any | None:
         return sd_models.model_data.sd_model  # not shared.sd_model, which loads one

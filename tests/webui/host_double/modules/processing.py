@@ -92,11 +92,7 @@ def process_images_inner(p) -> Processed:
 
 def _batch(p, n: int) -> list[Image.Image]:
     sd_models.reload_model_weights()  # a refiner or a hires checkpoint may still be loaded
-    rows = slice(n * p.batch_size, (n + 1) * p.batch_size)
-    p.prompts, p.negative_prompts = p.all_prompts[rows], p.all_negative_prompts[rows]
-    p.seeds, p.subseeds = p.all_seeds[rows], p.all_subseeds[rows]
-    p.rng = rng.ImageRNG((opt_C, p.height // opt_f, p.width // opt_f), p.seeds)
-    hook_args = {"batch_number": n, "prompts": p.prompts, "seeds": p.seeds, "subseeds": p.subseeds}
+    hook_args = choose_rows(p, n)
     if p.scripts is not None:
         p.scripts.before_process_batch(p, **hook_args)
     p.prompts, p.extra_network_data = extra_networks.parse_prompts(p.prompts)
@@ -107,7 +103,20 @@ def _batch(p, n: int) -> list[Image.Image]:
     if n == 0:
         double.notes.params_txt = create_infotext(p)  # the file params.txt: before any sampling
     sd_models.apply_alpha_schedule_override(p.sd_model, p)
-    samples = p.sample(
+    return decoded(p, sampled(p), n)
+
+
+def choose_rows(p, n: int) -> dict:
+    """Not in the host, as what follows: the batch's prompts, seeds and noise. -> what its hooks are told."""
+    rows = slice(n * p.batch_size, (n + 1) * p.batch_size)
+    p.prompts, p.negative_prompts = p.all_prompts[rows], p.all_negative_prompts[rows]
+    p.seeds, p.subseeds = p.all_seeds[rows], p.all_subseeds[rows]
+    p.rng = rng.ImageRNG((opt_C, p.height // opt_f, p.width // opt_f), p.seeds)
+    return {"batch_number": n, "prompts": p.prompts, "seeds": p.seeds, "subseeds": p.subseeds}
+
+
+def sampled(p):
+    return p.sample(
         conditioning=p.c,
         unconditional_conditioning=p.uc,
         seeds=p.seeds,
@@ -115,6 +124,9 @@ def _batch(p, n: int) -> list[Image.Image]:
         subseed_strength=p.subseed_strength,
         prompts=p.prompts,
     )
+
+
+def decoded(p, samples, n: int) -> list[Image.Image]:
     if p.scripts is not None:
         args = scripts.PostSampleArgs(samples)
         p.scripts.post_sample(p, args)

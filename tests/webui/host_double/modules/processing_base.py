@@ -119,6 +119,11 @@ class StableDiffusionProcessing:
         grey = x.new_full((x.shape[0], 3, height or self.height, width or self.width), 0.5)
         return torch.nn.functional.pad(encode(self.sd_model, grey), (0, 0, 0, 0, 1, 0), value=1.0)
 
+    def before_sampling(self, x, noise, c, uc):
+        """Not in the host: the hook of the scripts that comes last before a sampler call."""
+        if self.scripts is not None:
+            self.scripts.process_before_every_sampling(p=self, x=x, noise=noise, c=c, uc=uc)
+
     def init(self, all_prompts, all_seeds, all_subseeds):
         pass
 

@@ -47,19 +47,20 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
     def sample(self, conditioning, unconditional_conditioning, seeds, subseeds, subseed_strength, prompts):
         self.sampler = sd_samplers.create_sampler(self.sampler_name, self.sd_model)
         x = self.rng.next()
-        if self.scripts is not None:
-            self.scripts.process_before_every_sampling(
-                p=self, x=x, noise=x, c=conditioning, uc=unconditional_conditioning
-            )
+        self.before_sampling(x, x, conditioning, unconditional_conditioning)
         samples = self.sampler.sample(
             self, x, conditioning, unconditional_conditioning, image_conditioning=self.txt2img_image_conditioning(x)
         )
         double.notes.latents.append(samples)
         if not self.enable_hr:
             return samples
+        self.load_for_hires()
+        return self.sample_hr_pass(samples)
+
+    def load_for_hires(self):
+        """Not in the host, where it is a part of `sample`."""
         with sd_models.SkipWritingToConfig():
             sd_models.reload_model_weights(info=self.hr_checkpoint_info)
-        return self.sample_hr_pass(samples)
 
     def sample_hr_pass(self, samples):
         """The latent upscaler only. The pass has a sampler, noise and conditionings of its own."""
@@ -78,7 +79,7 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         self.calculate_hr_conds()
         if self.scripts is not None:
             self.scripts.before_hr(self)
-            self.scripts.process_before_every_sampling(p=self, x=samples, noise=noise, c=self.hr_c, uc=self.hr_uc)
+        self.before_sampling(samples, noise, self.hr_c, self.hr_uc)
         samples = self.sampler.sample_img2img(
             self,
             samples,
@@ -133,7 +134,7 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
     def init(self, all_prompts, all_seeds, all_subseeds):
         """The one sampler of the request is built here, before the schedule of this request is set."""
         self.extra_generation_params["Denoising strength"] = self.denoising_strength
-        self.image_cfg_scale = self.image_cfg_scale if shared.sd_model.cond_stage_key == "edit" else None
+        self.image_cfg_scale = self.image_cfg_scale if self.is_edit() else None
         self.sampler = sd_samplers.create_sampler(self.sampler_name, self.sd_model)
         images = [_pixels(image, (self.width, self.height), "RGB") for image in self.init_images]
         images = torch.stack(images * (self.batch_size if len(images) == 1 else 1))
@@ -147,8 +148,12 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
             keep = 1.0 - _pixels(self.image_mask, (self.width, self.height), "L").round()[None]
         self.image_conditioning = self.img2img_image_conditioning(images, keep)
 
+    def is_edit(self):
+        """Not in the host: whether the model is InstructPix2Pix."""
+        return shared.sd_model.cond_stage_key == "edit"
+
     def img2img_image_conditioning(self, images, keep):
-        if self.sd_model.cond_stage_key == "edit":
+        if self.is_edit():
             return self.init_latent
         if self.sampler.conditioning_key not in ("hybrid", "concat"):
             return self.init_latent.new_zeros(len(self.init_latent), 5, 1, 1)
@@ -160,10 +165,7 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
         x = self.rng.next() * self.initial_noise_multiplier
         if self.initial_noise_multiplier != 1.0:
             self.extra_generation_params["Noise multiplier"] = self.initial_noise_multiplier
-        if self.scripts is not None:
-            self.scripts.process_before_every_sampling(
-                p=self, x=self.init_latent, noise=x, c=conditioning, uc=unconditional_conditioning
-            )
+        self.before_sampling(self.init_latent, x, conditioning, unconditional_conditioning)
         samples = self.sampler.sample_img2img(
             self,
             self.init_latent,

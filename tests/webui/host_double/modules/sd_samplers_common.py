@@ -84,9 +84,12 @@ class Sampler:
         self.extra_params: list[str] = []
         self.sampler_noises = self.stop_at = self.eta = self.config = self.last_latent = None
         self.s_min_uncond, self.s_churn, self.s_tmin, self.s_tmax, self.s_noise = None, 0.0, 0.0, float("inf"), 1.0
-        self.conditioning_key = getattr(shared.sd_model.model, "conditioning_key", "crossattn")
+        self.conditioning_key = self._conditioning_key()
         self.p = self.model_wrap = self.model_wrap_cfg = self.sampler_extra_args = None
         self.options: dict = {}
+
+    def _conditioning_key(self):
+        return getattr(shared.sd_model.model, "conditioning_key", "crossattn")
 
     def callback_state(self, d):
         if self.stop_at is not None and d["i"] > self.stop_at:

@@ -77,6 +77,9 @@ class KDiffusionSampler(sd_samplers_common.Sampler):
         self.model_wrap_cfg = self.cfg_denoiser(self)
         self.model_wrap = self.model_wrap_cfg.inner_model
 
+    def _noised(self, x, noise, sigma):
+        return x + noise * sigma
+
     def get_sigmas(self, p, steps):
         discard = self.config is not None and self.config.options.get("discard_next_to_last_sigma", False)
         if opts.always_discard_next_to_last_sigma and not discard:
@@ -133,7 +136,7 @@ class KDiffusionSampler(sd_samplers_common.Sampler):
         steps, t_enc = sd_samplers_common.setup_img2img_steps(p, steps)
         sigmas = self.get_sigmas(p, steps)
         sigma_sched = sigmas[steps - t_enc - 1 :]
-        xi = self._add_extra_noise(p, noise, x, x + noise * sigma_sched[0], 1.0)
+        xi = self._add_extra_noise(p, noise, x, self._noised(x, noise, sigma_sched[0]), 1.0)
         double.notes.noised.append(xi)
         kwargs, parameters = self.initialize(p), inspect.signature(self.func).parameters
         # DPM fast and adaptive cannot end at 0, so the host ends them at the last sigma before it.
@@ -154,7 +157,8 @@ class KDiffusionSampler(sd_samplers_common.Sampler):
         sigmas = self.get_sigmas(p, steps)
         if opts.sgm_noise_multiplier:
             p.extra_generation_params["SGM noise multiplier"] = True
-        x = x * (torch.sqrt(1.0 + sigmas[0] ** 2.0) if opts.sgm_noise_multiplier else sigmas[0])
+        scale = torch.sqrt(1.0 + sigmas[0] ** 2.0) if opts.sgm_noise_multiplier else sigmas[0]
+        x = self._noised(torch.zeros_like(x), x, scale)
         double.notes.noised.append(x)
         kwargs, parameters = self.initialize(p), inspect.signature(self.func).parameters
         offered = {

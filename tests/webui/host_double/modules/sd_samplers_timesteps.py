@@ -56,10 +56,11 @@ class CFGDenoiserTimesteps(sd_samplers_cfg_denoiser.CFGDenoiser):
 
 class CompVisSampler(sd_samplers_common.Sampler):
     eta_option_field, eta_infotext_field, eta_default = "eta_ddim", "Eta DDIM", 0.0
+    cfg_denoiser = CFGDenoiserTimesteps
 
     def __init__(self, funcname, sd_model):
         super().__init__(funcname)
-        self.model_wrap_cfg = CFGDenoiserTimesteps(self)
+        self.model_wrap_cfg = self.cfg_denoiser(self)
         self.model_wrap = self.model_wrap_cfg.inner_model
 
     def get_timesteps(self, p, steps):

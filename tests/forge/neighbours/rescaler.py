@@ -1,0 +1,46 @@
+"""Neighbours that rescale the guidance in its one slot, as Forge's LatentModifier and Forge Neo's slider do."""
+
+import gradio as gr
+import torch
+from modules import scripts
+
+
+def rescaling(rescale_cfg_phi):
+    """Named as LatentModifier names it."""
+
+    def modified(args):
+        guided = args["uncond"] + args["cond_scale"] * (args["cond"] - args["uncond"])
+        if rescale_cfg_phi == 0:
+            return guided
+        return guided * (rescale_cfg_phi * torch.std(args["cond"]) / torch.std(guided) + 1 - rescale_cfg_phi)
+
+    return modified
+
+
+def neos(cfg):
+    return lambda args: rescaling(cfg)(args)
+
+
+class Rescaler(scripts.Script):
+    """way: "modifier" puts a function into the slot, "slider" notes it on the request and does so as well."""
+
+    def title(self):
+        return "Rescaler"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img):
+        return [gr.Textbox("", label="Way"), gr.Slider(0, 1, 0, label="Phi")]
+
+    def process(self, p, way, phi):
+        if way == "slider":
+            p.rescale_cfg = phi
+
+    def process_before_every_sampling(self, p, way, phi, **kwargs):
+        # Neo's slider does nothing below 0.05, and in the hires pass.
+        if not way or (way == "slider" and (phi < 0.05 or p.is_hr_pass)):
+            return
+        unet = p.sd_model.forge_objects.unet.clone()
+        unet.set_model_sampler_cfg_function(neos(phi) if way == "slider" else rescaling(phi))
+        p.sd_model.forge_objects.unet = unet

@@ -1,0 +1,30 @@
+"""The shared cases on the double of Forge."""
+
+from tests.shared.cases import SharedCases
+from tests.shared.fitted_cases import FittedCases
+from tests.shared.round_trip import SharedRoundTrip
+from tests.shared.ways_in import SharedInfotext, SharedPromptTag, SharedSettingsPage
+
+
+class TestOnForge(SharedCases):
+    pass
+
+
+class TestSettingsPage(SharedSettingsPage):
+    pass
+
+
+class TestPromptTag(SharedPromptTag):
+    pass
+
+
+class TestInfotext(SharedInfotext):
+    pass
+
+
+class TestRoundTrip(SharedRoundTrip):
+    pass
+
+
+class TestFitted(FittedCases):
+    pass
