@@ -9,11 +9,12 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-# The name of such a function, what it has of the strength from the one that it was made in, and whose it is.
+# What such a function has of the strength from the one that it was made in, its name where that alone says little, and
+# whose it is.
 _RESCALERS = (
-    ("modify_latent", "rescale_cfg_phi", "LatentModifier"),
-    ("rescale_cfg", "multiplier", "RescaleCFG"),  # reForge's
-    ("rescale_cfg", "cfg", "RescaleCFG"),  # Forge Classic's
+    ("rescale_cfg_phi", None, "LatentModifier"),
+    ("multiplier", "rescale_cfg", "RescaleCFG"),  # reForge's
+    ("cfg", "rescale_cfg", "RescaleCFG"),  # Forge Classic's
 )
 
 
@@ -24,5 +25,9 @@ def rescaler_of(unet: Any) -> str:
         return ""
     function = inspect.unwrap(function)
     strengths = inspect.getclosurevars(function).nonlocals
-    named = ((whose, strengths.get(strength, 0)) for name, strength, whose in _RESCALERS if name == function.__name__)
-    return next((whose for whose, strength in named if strength != 0), "")
+    at_work = (
+        whose
+        for strength, name, whose in _RESCALERS
+        if name in (None, function.__name__) and strengths.get(strength, 0) != 0
+    )
+    return next(at_work, "")
