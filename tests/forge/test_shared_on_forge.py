@@ -27,7 +27,7 @@ class TestInfotext(SharedInfotext):
 class TestRoundTrip(SharedRoundTrip):
     @pytest.fixture(autouse=True)
     def known_fault(self, request):
-        """With the extension off Forge writes "Noise Schedule: Default" for a marked file, and pasting switches it on."""
+        """Off, Forge writes "Noise Schedule: Default" for a marked file, and pasting that switches the extension on."""
         if request.node.name == "test_a_list[v_zsnr-off]":
             request.applymarker(pytest.mark.xfail(strict=True, reason="pasted, it switches the extension on"))
 
