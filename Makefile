@@ -45,6 +45,9 @@ $(READY): requirements-dev.txt
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { \
 		echo "This needs Python 3.10, 3.11 or 3.12 with its venv module (Debian: apt-get install python3-venv);" \
 			"found $(or $(PYTHON),none). Name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test ! -L $(VENV) || { \
+		echo "$(VENV) is a link, and making it anew would empty the folder that it leads to. Call the tools in it" \
+			"directly, or remove the link." >&2; exit 1; }
 	@echo "Making the environment in $(VENV): about 3 GB to download, 5 GB on disk, some minutes."
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r requirements-dev.txt

@@ -13,6 +13,7 @@ K_DIFFUSION = "repositories/k-diffusion/k_diffusion/sampling.py"
 # As in lib_zsnr/webui/hosts, by the files: what Forge and all its relatives have, and what the known WebUIs have.
 FAMILY = "modules_forge"
 FORGE = ("backend/modules/k_prediction.py", "backend/sampling/sampling_function.py")
+REFORGE = ("ldm_patched/modules/model_sampling.py", "modules_forge/forge_sampler.py", "modules/sd_schedulers.py")
 A1111 = ("modules/sd_samplers_lcm.py", "modules/models/diffusion/uni_pc")
 HOOK = "def process_before_every_sampling"
 FIRST_WEBUI_WITH_HOOK = "1.10.0"
@@ -26,12 +27,12 @@ def webui_folder():
 def refusal(webui):
     """Why nothing is done in this WebUI; "" where it is one that is known."""
     is_forge = (webui / FAMILY).exists()
-    if all((webui / name).exists() for name in (FORGE if is_forge else A1111)):
+    if any(all((webui / name).exists() for name in known) for known in ((FORGE, REFORGE) if is_forge else (A1111,))):
         return ""
     found = "another relative of Forge" if is_forge else "another one"
     return (
-        f"This extension is made for AUTOMATIC1111's WebUI 1.10, Forge and Forge Neo, and this WebUI is {found}: it "
-        "does nothing here, and images are made as without it."
+        "This extension is made for AUTOMATIC1111's WebUI 1.10, Forge, Forge Neo, Forge Classic and reForge, and this "
+        f"WebUI is {found}: it does nothing here, and images are made as without it."
     )
 
 

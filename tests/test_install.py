@@ -96,9 +96,21 @@ def test_says_nothing_in_forge_which_carries_its_samplers_along(webui, missing):
     assert run(webui, "-S")[-1].startswith("Zero Terminal SNR: the package fastapi")
 
 
+@pytest.mark.parametrize("missing", [[], ["modules/models/diffusion/uni_pc"]], ids=["reForge", "Forge Classic"])
+def test_says_nothing_in_reforge(webui, missing):
+    for name in ("modules_forge", "ldm_patched/modules"):
+        (webui / name).mkdir(parents=True)
+    for name in ("ldm_patched/modules/model_sampling.py", "modules_forge/forge_sampler.py", "modules/sd_schedulers.py"):
+        (webui / name).touch()
+    for name in missing:
+        (webui / name).rmdir()
+    assert run(webui) == []
+
+
 FOREIGN = {
     "a relative of Forge": (["modules_forge"], []),
     "half of Forge": (["modules_forge", "backend"], ["modules/sd_samplers_lcm.py"]),
+    "Forge before it had schedule types": (["modules_forge", "ldm_patched"], []),
     "something else": ([], ["modules/sd_samplers_lcm.py"]),
     "something else again": ([], ["modules/models/diffusion/uni_pc"]),
 }

@@ -70,7 +70,7 @@ PACKAGES: dict[str, set[str]] = {layer: set() for layer in LAYERS} | {
     "lib_zsnr.checkpoint": {"yaml"},
     "lib_zsnr.ui": {"gradio"},
     "lib_zsnr.webui.errors": {"fastapi"},
-    "lib_zsnr.webui.hosts": {"torch", "modules", "k_diffusion", "backend"},
+    "lib_zsnr.webui.hosts": {"torch", "modules", "k_diffusion", "backend", "ldm_patched"},
     "lib_zsnr.webui.sampling": {"torch", "modules"},
     "lib_zsnr.webui": {"modules"},
     "lib_zsnr.webui.request": {"modules"},
@@ -83,6 +83,7 @@ PACKAGES: dict[str, set[str]] = {layer: set() for layer in LAYERS} | {
 ONE_HOST_ONLY = (
     "backend",
     "k_diffusion",
+    "ldm_patched",
     "modules.models",
     "modules.sd_samplers_cfg_denoiser",
     "modules.sd_samplers_lcm",

@@ -30,6 +30,7 @@ class Sampler:
     starts_below_terminal: image-to-image at a denoising strength that leaves out the first levels.
     side: of the latents, 1/8 of the image's; of one that is not square the root of width times height.
     rescaled_by: the extension that rescales the guidance of this request already, "" where none does.
+    scheduled_otherwise: another extension has chosen a noise schedule or a prediction type for this request.
     traits: what is known of the function that runs.
     """
 
@@ -40,4 +41,5 @@ class Sampler:
     starts_below_terminal: bool = False
     side: float = 64.0
     rescaled_by: str = ""
+    scheduled_otherwise: bool = False
     traits: SamplerTraits = UNKNOWN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lib_zsnr.core.guidance import Space
@@ -71,10 +72,6 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
     zero = choose_zero_terminal_snr(settings, model, prediction.value)
     spacing = choose_spacing(settings, sampler, zero.value)
     cfg_rescale = _cfg_rescale(settings, model, sampler)
-    on_the_option = sentence(
-        'The WebUI\'s own option "Noise schedule for sampling: Zero Terminal SNR" is on as well; '
-        "this extension was used instead of it."
-    )
     return Plan(
         active=True,
         prediction=prediction.value,
@@ -90,11 +87,27 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
             *zero.notes,
             *spacing.notes,
             *notes_on_solver(sampler, zero.value),
-            *([on_the_option] if host_option else []),
+            *_notes_on_other_schedules(sampler, host_option),
             *cfg_rescale.notes,
         ),
         follow_report=follow_report(settings, model, prediction.value, zero.value),
     )
+
+
+def _notes_on_other_schedules(sampler: Sampler, host_option: bool) -> Iterator[str]:
+    """What else has chosen a schedule, and was left out."""
+    if host_option:
+        text = (
+            'The WebUI\'s own option "Noise schedule for sampling: Zero Terminal SNR" is on as well; '
+            "this extension was used instead of it."
+        )
+        yield sentence(text)
+    if sampler.scheduled_otherwise:
+        text = (
+            "Another extension (such as Advanced Model Sampling) has chosen a noise schedule or a prediction type as "
+            "well; this extension was used instead of it."
+        )
+        yield sentence(text)
 
 
 def _rescale_only(settings: Settings, model: Model, sampler: Sampler) -> Plan:

@@ -142,8 +142,9 @@ def _sampler(p: Any, sampler: Any) -> Sampler:
     scheduler = (getattr(p, "hr_scheduler", None) if p.is_hr_pass else None) or p.scheduler or "Automatic"
     steps = (p.hr_second_pass_steps if p.is_hr_pass else 0) or p.steps
     size = (p.hr_upscale_to_x, p.hr_upscale_to_y) if p.is_hr_pass else (p.width, p.height)
-    below, other = strength.request_starts_below_terminal(p), hosts.current().rescaled_by(p)
-    return sampler_facts.read(sampler, scheduler, steps, below, size, other)
+    below, host = strength.request_starts_below_terminal(p), hosts.current()
+    others = host.rescaled_by(p), host.scheduled_otherwise(p)
+    return sampler_facts.read(sampler, scheduler, steps, below, size, *others)
 
 
 def _report_warnings(p: Any, plan: planning.Plan) -> None:

@@ -136,7 +136,7 @@ class LiveDriver:
             if name and name not in self._samplers and not self.host.is_a1111:
                 pytest.skip(f"this WebUI has no sampler {name}")
         if body.get("enable_hr") and not self.host.is_a1111:
-            body.setdefault("hr_cfg", body.get("cfg_scale", _CFG_SCALE))
+            body.setdefault(self.host.hires_cfg, body.get("cfg_scale", _CFG_SCALE))
             modes = {mode["name"] for mode in self._get("/sdapi/v1/latent-upscale-modes")}
             body["hr_upscaler"] = body.get("hr_upscaler") if body.get("hr_upscaler") in modes else "None"
 

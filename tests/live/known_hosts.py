@@ -25,7 +25,8 @@ class KnownHost:
     flags: for a start on the CPU. folder_flag: names the checkpoints' folder. settings: what its settings file holds.
     payload: what its API needs in every request. full_size: whether it knows a model by its real widths, so that its
     checkpoints are those of `forge_checkpoint`, not the tiny ones. of_sigmas: as in tests/shared/driver.py.
-    takes_infotext: whether its API takes the infotext of an image in place of the fields.
+    takes_infotext: whether its API takes the infotext of an image in place of the fields. hires_cfg: the field of the
+    hires pass's CFG scale.
     """
 
     name: str
@@ -36,6 +37,7 @@ class KnownHost:
     full_size: bool = True
     of_sigmas: frozenset[str] = frozenset()
     takes_infotext: bool = True
+    hires_cfg: str = "hr_cfg"
 
     @property
     def is_a1111(self) -> bool:
@@ -57,10 +59,21 @@ NEO = KnownHost(
     of_sigmas=frozenset(("UniPC", "LCM")),
     takes_infotext=False,
 )
+REFORGE = KnownHost("reForge", (*_EVERYWHERE, *_FORGE[:-1]))
+CLASSIC = KnownHost(
+    "Forge Classic",
+    (*_EVERYWHERE, "--always-cpu", "--all-in-fp32", "--no-download-sd-model"),
+    # Its X/Y/Z plot asks for the first, which only the page ever sets. The second shows the slider of its own rescale.
+    settings={"uni_pc_order": 3, "show_rescale_cfg": True},
+    of_sigmas=frozenset(("UniPC",)),
+    hires_cfg="hr_cfg_scale",
+)
 
 
 def of(webui: Path) -> KnownHost:
     """Which of them stands in the folder."""
     if not (webui / "modules_forge").is_dir():
         return A1111
+    if (webui / "ldm_patched" / "modules" / "model_sampling.py").is_file():
+        return REFORGE if (webui / "modules" / "models").is_dir() else CLASSIC
     return FORGE if (webui / "modules" / "sd_samplers_lcm.py").is_file() else NEO

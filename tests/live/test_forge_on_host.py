@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -24,7 +25,7 @@ FORCED = {
     "fit_to_size": False,
 }
 OPTION = {"sd_noise_schedule": "Zero Terminal SNR"}
-SCHEDULE = "/zero-terminal-snr/v1/schedule"
+SCHEDULE, CHECKPOINT = "/zero-terminal-snr/v1/schedule", "/zero-terminal-snr/v1/checkpoint"
 
 
 @pytest.mark.parametrize("sampler", ["Euler", "Euler a", "DPM++ 2M", "DDIM"])
@@ -114,7 +115,7 @@ def test_cfg_rescale_is_left_to_what_the_webui_has_for_it(driver: LiveDriver):
 def test_the_hires_pass_has_a_cfg_scale_of_its_own(driver: LiveDriver):
     """At scale 1 there is no guidance to rescale, and the infotext says so."""
     hires = {"enable_hr": True, "hr_scale": 2, "denoising_strength": 0.5, "hr_upscaler": "Latent", "steps": 4}
-    result = made(driver.txt2img(**on(driver, **hires, hr_cfg=1)))
+    result = made(driver.txt2img(**on(driver, **hires, **{driver.host.hires_cfg: 1})))
     assert "ZSNR CFG rescale: 0.7" in result.infotext
     assert "Hires ZSNR CFG rescale: 0" in result.infotext
 
@@ -130,12 +131,16 @@ def fresh(
         Server(*host, checkpoint_folder, data, settings=settings) as server,
         closing(LiveDriver(server.url, server.log, known_hosts.of(server.webui))) as live,
     ):
+        # Some load it at the start, and say that they have started before they have it.
+        until = time.monotonic() + 60
+        while live._get(CHECKPOINT)["description"].startswith("No checkpoint") and time.monotonic() < until:
+            time.sleep(0.5)
         yield live
 
 
 @pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M", "DDIM", "LCM", "Euler a"])
 def test_before_the_first_image_the_chosen_checkpoint_is_shown(fresh: LiveDriver, sampler: str):
-    description = fresh._get("/zero-terminal-snr/v1/checkpoint")["description"]
+    description = fresh._get(CHECKPOINT)["description"]
     assert description == "v_zsnr — v-prediction (marker tensor v_pred), zero terminal SNR (marker tensor ztsnr)."
     question = {"sampler_name": sampler, "steps": 10, "width": 64, "height": 64, "settings": {"enabled": True}}
     before = fresh.client.post(SCHEDULE, json=question)

@@ -94,7 +94,8 @@ class PanelPage:
             quiet = 0 if busy else quiet + 1
             if quiet == 4:
                 return
-        raise TimeoutError(f"the page still waits for a queued event after {_SETTLING_SECONDS} s")
+        waits_for = [request.url for request in self._asked] or "a queued event"
+        raise TimeoutError(f"the page still waits for {waits_for} after {_SETTLING_SECONDS} s")
 
     def id(self, part: str) -> str:
         return OURS.format(tab=self.tab, part=part)

@@ -243,3 +243,13 @@ def test_a_sampler_with_too_few_steps_for_fitting_keeps_trailing(function: str):
     made = [plan(Settings(enabled=True), sampler=replace(sampler, steps=steps, traits=traits)) for steps in (7, 8)]
     spacings = [each.spacing_name for each in made]
     assert spacings == (["", ""] if traits.own_levels else ["trailing", "fitted"])
+
+
+@pytest.mark.parametrize("option", [False, True])
+@pytest.mark.parametrize("script", [False, True])
+def test_each_other_schedule_is_named_once_where_the_plan_replaces_it(option: bool, script: bool):
+    sampler, model = replace(EULER, scheduled_otherwise=script), Model("m", "v", V_ZSNR)
+    texts = make_plan(Settings(enabled=True), model, sampler, host_option=option).warnings
+    assert sum("Noise schedule for sampling" in text for text in texts) == option
+    assert sum("Advanced Model Sampling" in text for text in texts) == script
+    assert make_plan(Settings(enabled=True, rescale_only=True), model, sampler, host_option=option).warnings == ()

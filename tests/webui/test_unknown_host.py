@@ -11,6 +11,8 @@ from tests.shared.cases import made
 from tests.shared.unknown_host import REQUEST, SENTENCE, SharedUnknownHost
 from tests.webui.driver import DoubleDriver
 
+REFORGE = {"ldm_patched.modules.model_sampling", "modules_forge.forge_sampler", "modules.sd_schedulers"}
+
 
 def forget_the_host() -> None:
     for answer in (hosts.refusal, hosts.current):
@@ -64,6 +66,9 @@ def test_nothing_else_is_there(unknown):
     (set(), False),
     ({"modules_forge", "backend.modules.k_prediction", "backend.sampling.sampling_function"}, True),
     ({"backend.modules.k_prediction", "backend.sampling.sampling_function"}, False),
+    ({"modules_forge", *REFORGE}, True),
+    ({"modules_forge", *REFORGE} - {"modules.sd_schedulers"}, False),
+    (REFORGE, False),
 ])  # fmt: skip
 def test_what_a_known_host_has(there, known):
     assert (hosts.refusal_of(there.__contains__) == "") == known

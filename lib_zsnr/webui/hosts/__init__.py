@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FAMILY = "modules_forge"
 # What each member of `hosts` needs to find.
 _FORGE = ("backend.modules.k_prediction", "backend.sampling.sampling_function")
+_REFORGE = ("ldm_patched.modules.model_sampling", "modules_forge.forge_sampler", "modules.sd_schedulers")
 _A1111 = ("modules.sd_samplers_lcm", "modules.models.diffusion.uni_pc", "k_diffusion.external")
 
 
@@ -28,10 +29,14 @@ def current() -> Host:
     if refusal():
         raise LookupError(refusal())
     # A member is imported only where it is the one, since it imports what only its WebUI has.
-    if _is_there(_FAMILY):
+    if _is_there(_FAMILY) and all(map(_is_there, _FORGE)):
         from lib_zsnr.webui.hosts.forge.host import Forge
 
         return Forge()
+    if _is_there(_FAMILY):
+        from lib_zsnr.webui.hosts.reforge.host import ReForge
+
+        return ReForge()
     from lib_zsnr.webui.hosts.a1111.host import A1111
 
     return A1111()
@@ -50,13 +55,13 @@ def refusal() -> str:
 
 def refusal_of(is_there: Callable[[str], bool]) -> str:
     """The same by what can be imported. install.py says it in the same words."""
-    needed = _FORGE if is_there(_FAMILY) else _A1111
-    if all(map(is_there, needed)):
+    known = (_FORGE, _REFORGE) if is_there(_FAMILY) else (_A1111,)
+    if any(all(map(is_there, needed)) for needed in known):
         return ""
     found = "another relative of Forge" if is_there(_FAMILY) else "another one"
     text = (
-        "This extension is made for AUTOMATIC1111's WebUI 1.10, Forge and Forge Neo, and this WebUI is {found}: it "
-        "does nothing here, and images are made as without it."
+        "This extension is made for AUTOMATIC1111's WebUI 1.10, Forge, Forge Neo, Forge Classic and reForge, and this "
+        "WebUI is {found}: it does nothing here, and images are made as without it."
     )
     return sentence(text, found=sentence(found))
 

@@ -5,7 +5,7 @@ A function of that list takes nobody's place: the one slot for a guidance of ano
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -41,7 +41,8 @@ class PostCfg:
         cond = _at_scale_one(step)
         if torch.equal(cond, denoised):
             # No guidance in this step, or two prompts that say the same: nothing changes, to the bit.
-            self.rescaled |= bool(step["uncond_denoised"].any())
+            uncond = step["uncond_denoised"]  # without guidance nothing or zeros, as the WebUI is
+            self.rescaled |= uncond is not None and bool(uncond.any())
             return denoised
         self.rescaled = True
         return rescale_cfg(x, sigma, cond, denoised, self._plan.cfg_rescale, self._plan.rescale_space)
@@ -53,8 +54,25 @@ def _at_scale_one(step: Mapping[str, Any]) -> Tensor:
     The WebUI hands over the weighted mean of the prompts' predictions.
     """
     cond: Tensor = step["cond_denoised"]
+    uncond: Tensor | None = step["uncond_denoised"]
     total = sum(prompt.get("strength", 1.0) for prompt in step["cond"])
-    if total == 1:
+    if total == 1 or uncond is None:  # reForge hands over none where there is no guidance
         return cond
-    uncond: Tensor = step["uncond_denoised"]
     return uncond + total * (cond - uncond)
+
+
+def before_those_of_the_sampler(forward: Callable[..., Tensor], guidance: PostCfg) -> Callable[..., Tensor]:
+    """The guidance's `forward`, for samplers that bring along functions of their own (those called CFG++).
+
+    reForge and Forge Classic call these in the place of all that the UNet's patcher has.
+    """
+    name = "sampler_post_cfg_function"
+
+    def called(*args: Any, model_options: Mapping[str, Any] | None = None, **kwargs: Any) -> Tensor:
+        if model_options is None:
+            return forward(*args, **kwargs)
+        if name in model_options:
+            model_options = {**model_options, name: [guidance, *model_options[name]]}
+        return forward(*args, model_options=model_options, **kwargs)
+
+    return called

@@ -53,6 +53,9 @@ class Host(Protocol):
     """One WebUI. Nothing in here writes to what the WebUI's models share, or outlives the `undo` that it is given."""
 
     name: str
+    reads_markers: bool
+    """Whether it samples a file that is marked zero SNR on such a schedule by itself, and takes what it writes of that
+    back from an infotext."""
 
     def loaded_model(self) -> Any | None:
         """The model that is loaded now, None where there is none. Loads nothing."""
@@ -93,6 +96,9 @@ class Host(Protocol):
 
     def rescaled_by(self, p: Any) -> str:
         """The name of another extension that rescales the guidance of this request, "" where none does."""
+
+    def scheduled_otherwise(self, p: Any) -> bool:
+        """Whether another extension has chosen a noise schedule or a prediction type for this request."""
 
     def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
         """How to reach a sampling function that makes a grid of its own; None for all others."""

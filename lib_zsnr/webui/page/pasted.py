@@ -11,7 +11,7 @@ from modules import infotext_utils, shared
 from lib_zsnr.plan import effective
 from lib_zsnr.plan.facts import Model, Sampler
 from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, SPACINGS, Field, RescaleSpace, Settings
-from lib_zsnr.webui import checkpoints
+from lib_zsnr.webui import checkpoints, hosts
 from lib_zsnr.webui.infotext import HIRES, NOT_USED, RESCALE_ONLY
 from lib_zsnr.webui.page import other_programs, prompt_tag, settings_page
 
@@ -94,6 +94,8 @@ def _others(params: Mapping[str, Any]) -> Pasted:
     The image was made with the spacing of that program, so trailing is switched off.
     """
     theirs = other_programs.find(params, _read_elsewhere())
+    if hosts.current().reads_markers:
+        theirs = replace(theirs, schedule=False)
     values: dict[str, bool | float] = {}
     if theirs.cfg_rescale or theirs.schedule or theirs.trailing:
         spacings = dict.fromkeys((*SPACINGS, "fit_to_size"), False) | {"trailing": theirs.trailing}

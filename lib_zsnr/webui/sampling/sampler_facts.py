@@ -14,8 +14,9 @@ from lib_zsnr.webui import hosts
 
 # On each side: of all models that have a noise schedule of this kind.
 _PIXELS_OF_A_LATENT = 8
-# Where the functions of the table are defined. A function of that name from elsewhere is another one.
-_HOMES = ("k_diffusion", "modules")
+# Where the functions of the table are defined, in one WebUI or another. A function of that name from elsewhere is
+# another one.
+_HOMES = ("k_diffusion", "modules", "k_diff", "ldm_patched")
 # A function that takes none of them chooses its levels by itself.
 _LISTS = ("sigmas", "timesteps")
 # A function that takes this one restarts as the WebUI's Restart does.
@@ -44,6 +45,7 @@ def read(
     starts_below_terminal: bool,
     size: tuple[int, int],
     rescaled_by: str = "",
+    scheduled_otherwise: bool = False,
 ) -> Sampler:
     """The facts that a plan needs of a sampler object and of what is asked of it; the fields are those of `Sampler`.
 
@@ -51,4 +53,14 @@ def read(
     """
     name, family = sampler.config.name, hosts.current().family_of(sampler)
     side = math.sqrt(size[0] * size[1]) / _PIXELS_OF_A_LATENT
-    return Sampler(name, family, schedule_type, steps, starts_below_terminal, side, rescaled_by, traits(sampler))
+    return Sampler(
+        name,
+        family,
+        schedule_type,
+        steps,
+        starts_below_terminal,
+        side,
+        rescaled_by,
+        scheduled_otherwise,
+        traits(sampler),
+    )

@@ -6,15 +6,15 @@ from modules import scripts
 
 
 def rescaling(rescale_cfg_phi):
-    """Named as LatentModifier names it."""
+    """Both names are those of LatentModifier."""
 
-    def modified(args):
+    def modify_latent(args):
         guided = args["uncond"] + args["cond_scale"] * (args["cond"] - args["uncond"])
         if rescale_cfg_phi == 0:
             return guided
         return guided * (rescale_cfg_phi * torch.std(args["cond"]) / torch.std(guided) + 1 - rescale_cfg_phi)
 
-    return modified
+    return modify_latent
 
 
 def neos(cfg):

@@ -15,7 +15,7 @@ from lib_zsnr.core.prediction import epsilon_from_v
 from lib_zsnr.core.schedule import interpolate_log, sigmas_from_alphas_cumprod, timestep_of_sigma
 from lib_zsnr.plan.facts import Family
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.webui.hosts.a1111.proxy import ModelProxy
+from lib_zsnr.webui.hosts.proxy import ModelProxy
 
 # UniPC's continuous time comes back from its arithmetic this close to the whole timestep that was meant.
 _WHOLE_TIMESTEP = 1e-2

@@ -6,21 +6,23 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import torch
-from modules import sd_models, sd_samplers, sd_samplers_lcm, sd_samplers_timesteps
+from modules import sd_models, sd_samplers
 from torch import Tensor
 
 from lib_zsnr.core.schedule import timestep_of_sigma
 from lib_zsnr.plan.facts import Family, Model
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.a1111 import installing, model, other_rescale
+from lib_zsnr.webui.hosts.option import option_is_on
+from lib_zsnr.webui.hosts.own_samplers import family_of, own_grid
 from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
-from lib_zsnr.webui.hosts.unipc import UniPCGrid, is_unipc
 
 
 class A1111:
     """`hosts.protocol.Host` for AUTOMATIC1111's WebUI 1.10."""
 
     name = "AUTOMATIC1111's WebUI"
+    reads_markers = False
 
     def loaded_model(self) -> Any | None:
         return sd_models.model_data.sd_model  # not shared.sd_model, which loads one
@@ -32,15 +34,13 @@ class A1111:
         return model.read_model(sd_model)
 
     def rescales_every_schedule(self) -> bool:
-        return model.host_option_is_on()
+        return option_is_on()
 
     def is_guided(self, p: Any, divisor: float) -> bool:
         return bool(p.cfg_scale != divisor)
 
     def family_of(self, sampler: Any) -> Family:
-        if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
-            return "timesteps"
-        return "lcm" if isinstance(sampler, sd_samplers_lcm.LCMSampler) else "k-diffusion"
+        return family_of(sampler)
 
     def sigmas_of(self, sampler: Any) -> Tensor:
         table: Tensor = sampler.model_wrap.sigmas
@@ -63,8 +63,11 @@ class A1111:
     def rescaled_by(self, p: Any) -> str:
         return other_rescale.at_work(p)
 
+    def scheduled_otherwise(self, p: Any) -> bool:
+        return False  # no extension is known that does
+
     def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
-        return UniPCGrid() if is_unipc(func) else None
+        return own_grid(func)
 
     def restoring(self, sampler: Any) -> AbstractContextManager[None]:
         return nullcontext()  # nothing of the WebUI's is changed in a request but what it sets anew in each

@@ -13,9 +13,9 @@ from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.a1111.combine import Combine
 from lib_zsnr.webui.hosts.a1111.denoisers import Recorder, build_denoiser
 from lib_zsnr.webui.hosts.a1111.model import planned_alphas_cumprod
-from lib_zsnr.webui.hosts.a1111.proxy import ModelProxy
 from lib_zsnr.webui.hosts.a1111.take_over import innermost, take_over
 from lib_zsnr.webui.hosts.protocol import Installed, PlanForModel
+from lib_zsnr.webui.hosts.proxy import ModelProxy
 from lib_zsnr.webui.overrides import override_method, override_value
 
 
@@ -48,7 +48,8 @@ def _put_denoiser(
     cfg_denoiser = sampler.model_wrap_cfg
 
     def follow(current: Plan, alphas_cumprod: Tensor) -> None:
-        proxy = ModelProxy(shared.sd_model, alphas_cumprod, "v" if current.prediction == "v" else "eps")
+        parameterization = "v" if current.prediction == "v" else "eps"
+        proxy = ModelProxy(shared.sd_model, alphas_cumprod=alphas_cumprod, parameterization=parameterization)
         ours = build_denoiser(family, proxy, loop_alphas_cumprod)
         replaced = cfg_denoiser.inner_model
         take_over(undo, replaced, ours)

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import torch
-from modules import shared
 from torch import Tensor
 
-from lib_zsnr.checkpoint.traits import Traits, read_traits
 from lib_zsnr.core.schedule import LINEAR_END, LINEAR_START
 from lib_zsnr.plan.facts import Model, Prediction
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.sentences import printable
+from lib_zsnr.webui.hosts.file_facts import traits_of
 from lib_zsnr.webui.hosts.schedule import planned
-
-HOST_OPTION = "Zero Terminal SNR"
-"""The value of the host's setting sd_noise_schedule that rescales the schedule of every model."""
-
-
-def host_option_is_on() -> bool:
-    """Whether the host itself rescales the schedule of every model."""
-    return bool(shared.opts.sd_noise_schedule == HOST_OPTION)
 
 
 def read_model(sd_model: Any) -> Model:
@@ -31,23 +21,10 @@ def read_model(sd_model: Any) -> Model:
     return Model(
         name=printable(getattr(info, "name_for_extra", None) or "the model"),
         believed=believed_of(sd_model),
-        traits=read_traits_of(sd_model),
+        traits=traits_of(sd_model, believed_of(sd_model)),
         is_flow=hasattr(sd_model, "create_denoiser") or not hasattr(sd_model, "alphas_cumprod"),
         is_edit=getattr(sd_model, "cond_stage_key", None) == "edit",
     )
-
-
-def read_traits_of(sd_model: Any) -> Traits:
-    """What the file of a loaded model says, and what the WebUI found out when it loaded it."""
-    filename = getattr(getattr(sd_model, "sd_checkpoint_info", None), "filename", None)
-    if not filename:
-        return Traits()
-    traits = read_traits(filename)
-    # The WebUI runs the UNet of a Stable Diffusion 2 that has no yaml (sd_models_config.py). What it takes Stable
-    # Diffusion 1 and XL to be is a default, and says nothing; so is its belief of those for inpainting.
-    ran_it = getattr(sd_model, "is_sd2", False) and not os.path.isfile(f"{os.path.splitext(filename)[0]}.yaml")
-    plain = getattr(getattr(sd_model, "model", None), "conditioning_key", None) == "crossattn"
-    return traits.measured_as(believed_of(sd_model)) if ran_it and plain else traits
 
 
 def believed_of(sd_model: Any) -> Prediction:

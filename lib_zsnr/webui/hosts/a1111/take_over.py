@@ -34,7 +34,7 @@ def take_over(undo: ExitStack, found: Any, ours: Any) -> None:
     for name, table in ours.named_buffers(recurse=False):
         cover(undo, denoiser, name, table)
     if isinstance(ours, TimestepsDenoiser):
-        cover(undo, denoiser, "inner_model", ours.inner_model.answering(ours.forward))
+        cover(undo, denoiser, "inner_model", ours.inner_model.having(apply_model=ours.forward))
         if hasattr(denoiser, "predict_eps_from_z_and_v"):
             cover(undo, denoiser, "predict_eps_from_z_and_v", lambda x, timesteps, epsilon: epsilon)
         return
@@ -42,7 +42,7 @@ def take_over(undo: ExitStack, found: Any, ours: Any) -> None:
     if expected == given:
         cover(undo, denoiser, "inner_model", ours.inner_model)
         return
-    cover(undo, denoiser, "inner_model", ours.inner_model.answering(_converted(ours, to=expected)))
+    cover(undo, denoiser, "inner_model", ours.inner_model.having(apply_model=_converted(ours, to=expected)))
     if not hooked:
         # Nobody is in between, so nothing need be converted: near the terminal level that costs four digits.
         override_method(undo, denoiser, "forward", lambda _: ours.forward)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-from modules import sd_samplers_timesteps
 from torch import Tensor
 
 from lib_zsnr.plan.facts import Family, Model
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.webui.hosts.forge import installing, looked_at, model, other_rescale, own_samplers, predictor
+from lib_zsnr.webui.hosts.forge import installing, looked_at, model, other_rescale, predictor
+from lib_zsnr.webui.hosts.option import option_is_on
+from lib_zsnr.webui.hosts.own_samplers import family_of, own_grid
 from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
 
 
@@ -19,6 +20,7 @@ class Forge:
     """`hosts.protocol.Host` for Forge and Forge Neo."""
 
     name = "Forge"
+    reads_markers = True
 
     def loaded_model(self) -> Any | None:
         return model.loaded()
@@ -30,16 +32,14 @@ class Forge:
         return model.read_model(sd_model)
 
     def rescales_every_schedule(self) -> bool:
-        return model.option_is_on()
+        return option_is_on()
 
     def is_guided(self, p: Any, divisor: float) -> bool:
         # DDIM CFG++ asks for the division, but nothing in this WebUI does it.
         return bool((p.hr_cfg if p.is_hr_pass else p.cfg_scale) != 1)
 
     def family_of(self, sampler: Any) -> Family:
-        if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
-            return "timesteps"
-        return "lcm" if own_samplers.is_lcm(sampler) else "k-diffusion"
+        return family_of(sampler)
 
     def sigmas_of(self, sampler: Any) -> Tensor:
         table: Tensor = sampler.model_wrap.sigmas
@@ -58,8 +58,11 @@ class Forge:
     def rescaled_by(self, p: Any) -> str:
         return other_rescale.at_work(p)
 
+    def scheduled_otherwise(self, p: Any) -> bool:
+        return False  # no extension is known that does
+
     def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
-        return own_samplers.own_grid(func)
+        return own_grid(func)
 
     def restoring(self, sampler: Any) -> AbstractContextManager[None]:
         return _repaired_after_errors(sampler)

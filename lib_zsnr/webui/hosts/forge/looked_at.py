@@ -12,38 +12,14 @@ from typing import Any
 import k_diffusion.sampling
 from k_diffusion.external import ForgeScheduleLinker
 from modules import sd_samplers, sd_samplers_common, sd_samplers_kdiffusion, sd_samplers_timesteps
-from torch import Tensor
 
-from lib_zsnr.webui.hosts.forge import model, own_samplers, predictor
+from lib_zsnr.webui.hosts.forge import model, predictor
+from lib_zsnr.webui.hosts.own_samplers import lcm_parts, lcm_samplers
+from lib_zsnr.webui.hosts.proxy import ModelProxy
+from lib_zsnr.webui.hosts.stand_in import model_to_look_at
 
 # The names under which the WebUI's makers of samplers keep the sampling function, or its name.
 _FUNCTION, _CFG_PP = "funcname", "sampler_key"
-
-
-class LookedAt:
-    """A model with a predictor of its own, as the WebUI would sample with it; all else is the model's."""
-
-    def __init__(self, sd_model: Any) -> None:
-        own = predictor.as_sampled(predictor.of(sd_model), model.is_rescaled(sd_model))
-        self._model = sd_model
-        self.forge_objects = SimpleNamespace(unet=_Unet(own))
-        self.alphas_cumprod: Tensor = predictor.alphas_cumprod_of(own).float()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(vars(self)["_model"], name)
-
-
-class _Unet:
-    """As much of the UNet's patcher as a plan is put on."""
-
-    def __init__(self, own_predictor: Any) -> None:
-        self.model = SimpleNamespace(predictor=own_predictor)
-
-    def clone(self) -> _Unet:
-        return _Unet(self.model.predictor)
-
-    def set_model_sampler_post_cfg_function(self, function: Any) -> None:
-        """Nothing is guided here."""
 
 
 def make(name: str, sd_model: Any) -> Any:
@@ -51,7 +27,9 @@ def make(name: str, sd_model: Any) -> Any:
     config = sd_samplers.find_sampler_config(name)
     if config is None:
         raise LookupError(f"bad sampler name: {name}")
-    looked_at = LookedAt(sd_model)
+    own = predictor.as_sampled(predictor.of(sd_model), model.is_rescaled(sd_model))
+    # Before the first image there is no alphas_cumprod in the model.
+    looked_at = model_to_look_at(sd_model, predictor.alphas_cumprod_of(own).float(), predictor=own)
     kind, denoiser = _parts(config, looked_at)
     sampler = kind.__new__(kind)
     sd_samplers_common.Sampler.__init__(sampler, _function(config, sd_model))
@@ -61,10 +39,10 @@ def make(name: str, sd_model: Any) -> Any:
     return sampler
 
 
-def _parts(config: Any, looked_at: LookedAt) -> tuple[Any, Any]:
+def _parts(config: Any, looked_at: ModelProxy) -> tuple[Any, Any]:
     """The class of a sampler, and a denoiser over the model as the WebUI would make it for that class."""
-    if any(config is each for each in own_samplers.lcm_samplers()):
-        return own_samplers.lcm_parts(looked_at)
+    if any(config is each for each in lcm_samplers()):
+        return lcm_parts(looked_at)
     in_ddim_family = any(config is each for each in sd_samplers_timesteps.samplers_data_timesteps)
     denoiser = ForgeScheduleLinker(looked_at.forge_objects.unet.model.predictor)
     denoiser.inner_model = looked_at

@@ -15,9 +15,7 @@ from lib_zsnr.core.schedule import LINEAR_END, LINEAR_START, NUM_TRAIN_TIMESTEPS
 from lib_zsnr.plan.facts import Model
 from lib_zsnr.sentences import printable
 from lib_zsnr.webui.hosts.forge import predictor
-
-_OPTION = "Zero Terminal SNR"
-"""The value of the setting sd_noise_schedule that rescales the schedule of every model."""
+from lib_zsnr.webui.hosts.option import option_is_on
 
 
 class ModelToCome:
@@ -80,11 +78,6 @@ def read_model(sd_model: Any) -> Model:
         traits=read_traits(filename) if filename else Traits(),
         is_flow=found is None or not predictor.has_schedule(found),
     )
-
-
-def option_is_on() -> bool:
-    """Whether the WebUI makes zero terminal SNR of every model's schedule."""
-    return bool(shared.opts.sd_noise_schedule == _OPTION)
 
 
 def is_rescaled(sd_model: Any) -> bool:

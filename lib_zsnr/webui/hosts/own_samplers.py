@@ -1,6 +1,6 @@
-"""What Forge has of A1111's samplers, and Forge Neo has not: LCM's own denoiser, and UniPC on timesteps.
+"""The families of samplers, and what not every WebUI has of A1111's: LCM's own denoiser, and UniPC on timesteps.
 
-Forge Neo's LCM and UniPC are ordinary samplers of the k-diffusion family.
+Forge Neo's LCM and UniPC are ordinary samplers of the k-diffusion family; so is Forge Classic's UniPC.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+from modules import sd_samplers_timesteps
+
+from lib_zsnr.plan.facts import Family
 from lib_zsnr.webui.hosts.protocol import OwnGrid, SamplingFunction
 
 _HAS_LCM = find_spec("modules.sd_samplers_lcm") is not None
@@ -31,9 +34,11 @@ def lcm_parts(sd_model: Any) -> tuple[Any, Any]:
     return sd_samplers_lcm.LCMSampler, sd_samplers_lcm.LCMCompVisDenoiser(sd_model)
 
 
-def is_lcm(sampler: Any) -> bool:
-    """Whether the sampler object is LCM with a denoiser of its own."""
-    return bool(lcm_samplers()) and isinstance(sampler, _lcm_class())
+def family_of(sampler: Any) -> Family:
+    """As `hosts.protocol.Host.family_of`."""
+    if isinstance(sampler, sd_samplers_timesteps.CompVisSampler):
+        return "timesteps"
+    return "lcm" if _HAS_LCM and isinstance(sampler, _lcm_class()) else "k-diffusion"
 
 
 def _lcm_class() -> type:

@@ -1,0 +1,97 @@
+"""reForge and Forge Classic as a member of `hosts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+from modules import sd_models
+from torch import Tensor
+
+from lib_zsnr.plan.facts import Family, Model
+from lib_zsnr.plan.plan import Plan
+from lib_zsnr.webui.hosts.cfg_function import rescaler_of
+from lib_zsnr.webui.hosts.option import option_is_on
+from lib_zsnr.webui.hosts.own_samplers import family_of, own_grid
+from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
+from lib_zsnr.webui.hosts.reforge import installing, looked_at, model, sampling_object
+
+
+class ReForge:
+    """`hosts.protocol.Host` for reForge and Forge Classic."""
+
+    name = "reForge"
+    reads_markers = True
+
+    def loaded_model(self) -> Any | None:
+        return sd_models.model_data.sd_model  # not shared.sd_model, which loads one
+
+    def model_to_show(self) -> Any | None:
+        return self.loaded_model()
+
+    def read_model(self, sd_model: Any) -> Model:
+        return model.read_model(sd_model)
+
+    def rescales_every_schedule(self) -> bool:
+        return option_is_on()
+
+    def is_guided(self, p: Any, divisor: float) -> bool:
+        return bool(_cfg_scale_of(p) != 1)
+
+    def family_of(self, sampler: Any) -> Family:
+        return family_of(sampler)
+
+    def sigmas_of(self, sampler: Any) -> Tensor:
+        table: Tensor = sampler.model_wrap.sigmas
+        return table
+
+    def timesteps_of(self, sampler: Any, sigmas: Tensor) -> Tensor:
+        sampling = sampler.model_wrap.inner_model.forge_objects.unet.model.model_sampling
+        return sampling.timestep(sigmas).float()
+
+    def alphas_cumprod_of(self, sampler: Any) -> Tensor:
+        schedule: Tensor = sampler.model_wrap.inner_model.alphas_cumprod
+        return schedule
+
+    def sampler_to_look_at(self, name: str, sd_model: Any) -> Any:
+        return looked_at.make(name, sd_model)
+
+    def rescaled_by(self, p: Any) -> str:
+        # What is set for a pass is set just before it.
+        return "" if p.sampler is None else rescaler_of(p.sd_model.forge_objects.unet)
+
+    def scheduled_otherwise(self, p: Any) -> bool:
+        return p.sampler is not None and sampling_object.is_patched(p.sd_model.forge_objects.unet)
+
+    def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
+        return own_grid(func)
+
+    def restoring(self, sampler: Any) -> AbstractContextManager[None]:
+        return _repaired_after_errors(sampler)
+
+    def install(
+        self, undo: ExitStack, sampler: Any, plan: Plan, plan_for_refiner: PlanForModel, watch_x: bool
+    ) -> Installed:
+        return installing.install(undo, sampler, self.family_of(sampler), plan, plan_for_refiner, watch_x)
+
+
+def _cfg_scale_of(p: Any) -> float:
+    """The CFG scale of the pass that is about to be sampled."""
+    if not p.is_hr_pass:
+        scale: float = p.cfg_scale
+    elif hasattr(p, "hr_cfg"):
+        scale = p.hr_cfg
+    else:  # Forge Classic's second pass has one too, which only the k-diffusion family goes by
+        scale = p.cfg_scale if family_of(p.sampler) == "timesteps" else p.hr_cfg_scale
+    return scale
+
+
+@contextmanager
+def _repaired_after_errors(sampler: Any) -> Iterator[None]:
+    """The WebUI rescales the shared model's schedule for a request, and puts it back only where no error ends that."""
+    try:
+        yield
+    except BaseException:
+        sampling_object.repair(sampler.model_wrap.inner_model)
+        raise
