@@ -47,6 +47,21 @@ def test_a_marked_file_is_the_same_as_by_hand(driver, sampler: str):
     assert "ZSNR note" not in marked.infotext
 
 
+@BOTH
+def test_stable_diffusion_xl(driver, sampler: str):
+    """There the WebUI itself goes by both markers; its levels by that are ours without trailing."""
+    request = on(driver, "sdxl_v_zsnr", steps=4, sampler_name=sampler)
+    with watched() as plain:
+        made(driver.txt2img(**{**request, "zsnr": [False]}))
+    with watched() as neutral:
+        made(driver.txt2img(**{**request, "zsnr": [True, True, False, False, False, 0.0]}))
+    np.testing.assert_allclose(neutral.sigmas, plain.sigmas, rtol=1e-3)
+    with watched() as ours:
+        made(driver.txt2img(**request))
+    np.testing.assert_allclose(ours.sigmas, [4518.76, 5.399, 1.768, 0.7271], rtol=1e-3)
+    assert {*plain.types, *neutral.types, *ours.types} == {"v_prediction"}
+
+
 @pytest.mark.parametrize("sampler", ["Euler", "DDIM", "DPM++ 2M", "LCM"])
 @pytest.mark.parametrize("option", ["Default", "Zero Terminal SNR"])
 def test_an_epsilon_model_is_left_on_its_schedule(driver, sampler: str, option: str):
