@@ -133,7 +133,7 @@ def fresh(
     ):
         # Some load it at the start, and say that they have started before they have it.
         until = time.monotonic() + 60
-        while live._get(CHECKPOINT)["description"].startswith("No checkpoint") and time.monotonic() < until:
+        while live.client.get(CHECKPOINT).status_code == 409 and time.monotonic() < until:
             time.sleep(0.5)
         yield live
 
