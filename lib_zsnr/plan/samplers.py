@@ -106,10 +106,14 @@ _ROWS = {
     # the converged image without.
     "plms": SamplerTraits(first_order_above=2.0, first_order_below_steps=40, enough_steps=8),
     "unipc": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=20),
-    # UniPC on sigmas, as Forge Neo and Forge Classic have it. With 8 steps at CFG 5 its black is .93 without a first-order
-    # start, .00 with one; at CFG 10 its white is then .97 by trailing, .90 by fitted levels (12 steps: .97 and .94).
+    # UniPC on sigmas, as Forge Neo and Forge Classic have it. With 8 steps at CFG 5 its black is .93 without a
+    # first-order start, .00 with one; at CFG 10 its white is then .97 by trailing, .90 by fitted levels (with 12 steps
+    # .97 and .94).
     "sample_unipc": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=8),
     "sample_lcm": SamplerTraits(),
+    # Forge Neo's. Black .00 and white .97 to 1.00 with 8 to 20 steps at CFG 5 to 10, by trailing and by fitted levels,
+    # with a first-order start and without.
+    "sample_er_sde": SamplerTraits(),
 }
 
 
