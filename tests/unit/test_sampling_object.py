@@ -164,3 +164,12 @@ def test_a_schedule_of_another_kind_is_left_alone(module: Any):
     module.repair(model)
     assert torch.equal(sampling.sigmas, before)
     assert model.alphas_cumprod is mine
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_the_second_table_of_the_webui_is_kept_to_the_bit_where_it_is_the_same_schedule(module: Any, zero: bool):
+    ours = module.following(patcher(OfEps(False)), V_AND_ZERO if zero else EPSILON)
+    held = TRAINED.float()
+    found = module.alphas_cumprod_in(SimpleNamespace(alphas_cumprod=held), ours)
+    assert (found is held) != zero
+    assert torch.allclose(found.double(), ZERO if zero else TRAINED, rtol=1e-5)

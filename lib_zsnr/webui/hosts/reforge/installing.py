@@ -62,7 +62,7 @@ def _following(undo: ExitStack, sampler: Any, sd_model: Any, plan: Plan, guidanc
     sampling_object.unpatch(unet)
     ours = sampling_object.following(unet, plan)
     _exchange(undo, sampler, sampling_object.Exchange(unet.model, ours))
-    return proxy.having(alphas_cumprod=_here(sampling_object.alphas_cumprod_of(ours)))
+    return proxy.having(alphas_cumprod=_here(sampling_object.alphas_cumprod_in(sd_model, ours)))
 
 
 def _exchange(undo: ExitStack, sampler: Any, exchange: sampling_object.Exchange) -> None:
@@ -89,8 +89,10 @@ def _have_levels_follow(undo: ExitStack, sampler: Any, family: Family, proxy: Mo
     if family == "timesteps":
         override_value(undo, sampler.model_wrap_cfg, "alphas", proxy.alphas_cumprod)
         return
-    # LCM's holds 50 of the levels.
-    table = type(denoiser)(proxy) if family == "lcm" else proxy.forge_objects.unet.model.model_sampling
+    table = type(denoiser)(proxy)
+    if family == "k-diffusion" and not torch.equal(table.sigmas, denoiser.sigmas.to(table.sigmas)):
+        # Another schedule than the denoiser's: by this one its low levels are not rounded twice. LCM's holds 50 of them.
+        table = proxy.forge_objects.unet.model.model_sampling
     for name in ("sigmas", "log_sigmas"):
         override_value(undo, denoiser, name, getattr(table, name))
 

@@ -23,6 +23,8 @@ from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.schedule import planned, trained
 
 _NAME = "model_sampling"
+# Each of the WebUI's two tables is rounded to float32 by itself.
+_ROUNDING = 1e-5
 _REPLACES = "zsnr_replaces"
 """On ours: the one in whose place it stands. Not as a torch submodule, which would be moved about with ours."""
 
@@ -117,6 +119,13 @@ def repair(sd_model: Any) -> None:
 def alphas_cumprod_of(found: Any) -> Tensor:
     """The schedule `[T]` of such an object, float64 on the CPU."""
     return alphas_cumprod_from_sigmas(found.sigmas.detach().to("cpu", torch.float64))
+
+
+def alphas_cumprod_in(sd_model: Any, ours: Any) -> Tensor:
+    """The schedule `[T]` of ours as the model holds it beside: its own where the two differ by their rounding alone."""
+    exact, held = alphas_cumprod_of(ours), sd_model.alphas_cumprod
+    same = torch.allclose(held.detach().to("cpu", torch.float64), exact, rtol=_ROUNDING, atol=0)
+    return held if same else exact
 
 
 def _new(unet: Any, v: bool) -> Any:
