@@ -91,7 +91,7 @@ def _have_levels_follow(undo: ExitStack, sampler: Any, family: Family, proxy: Mo
         return
     table = type(denoiser)(proxy)
     if family == "k-diffusion" and not torch.equal(table.sigmas, denoiser.sigmas.to(table.sigmas)):
-        # Another schedule than the denoiser's: by this one its low levels are not rounded twice. LCM's holds 50 of them.
+        # Another schedule than the denoiser's: here its low levels are not rounded twice. LCM's holds 50 of the levels.
         table = proxy.forge_objects.unet.model.model_sampling
     for name in ("sigmas", "log_sigmas"):
         override_value(undo, denoiser, name, getattr(table, name))
