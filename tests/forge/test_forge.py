@@ -8,16 +8,9 @@ import torch
 
 from lib_zsnr.core import schedule
 from tests.forge.watching import watched
-from tests.shared.cases import SIGMAS, made, on, trailing
+from tests.shared.cases import FORCED, SIGMAS, made, on, trailing
 from tests.shared.double_driver import gradient
 
-FORCED = {
-    "enabled": True,
-    "follow_checkpoint": False,
-    "zero_terminal_snr": True,
-    "v_prediction": True,
-    "fit_to_size": False,
-}
 HIRES = {"enable_hr": True, "hr_scale": 2, "denoising_strength": 0.5}
 BOTH = pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
 USUAL = np.log(schedule.sigmas_from_alphas_cumprod(schedule.scaled_linear_alphas_cumprod()).numpy())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from tests.live import arrays
 
 
@@ -29,3 +32,14 @@ def picture(panel) -> bytes:
     address = panel.page.locator(f"#{panel.tab}_gallery img").first.get_attribute("src")
     file = panel.page.request.get(address if address.startswith("http") else f"{panel.url}/{address.lstrip('/')}")
     return arrays.pixels(file.body()).tobytes()
+
+
+def send_to_txt2img(panel, path: Path, answer: Any) -> None:
+    """Drop the first image of an API's answer on PNG Info, by way of a file, and press "Send to txt2img"."""
+    path.write_bytes(arrays.png_bytes(answer.json()["images"][0]))
+    panel.page.locator("#tabs > .tab-nav button").get_by_text("PNG Info", exact=True).click()
+    panel.page.locator("#pnginfo_image input[type=file]").set_input_files(str(path))
+    panel.page.wait_for_function("document.getElementById('tab_pnginfo').innerText.includes('ZSNR CFG rescale')")
+    panel.page.get_by_role("button", name="Send to txt2img").last.click()
+    panel.settle()
+    panel.tab = "txt2img"

@@ -14,16 +14,8 @@ import pytest
 from tests.live import known_hosts
 from tests.live.driver import LiveDriver
 from tests.live.server import Server
-from tests.shared.cases import ON, made, on
+from tests.shared.cases import FORCED, ON, made, on
 
-# By hand: v, zero SNR, the paper's spacing.
-FORCED = {
-    "enabled": True,
-    "follow_checkpoint": False,
-    "zero_terminal_snr": True,
-    "v_prediction": True,
-    "fit_to_size": False,
-}
 OPTION = {"sd_noise_schedule": "Zero Terminal SNR"}
 SCHEDULE, CHECKPOINT = "/zero-terminal-snr/v1/schedule", "/zero-terminal-snr/v1/checkpoint"
 

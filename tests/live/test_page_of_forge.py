@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live import arrays
-from tests.live.by_hand import generate, make_small, picture
+from tests.live.by_hand import generate, make_small, picture, send_to_txt2img
 from tests.live.driver import LiveDriver
 from tests.live.server import Server
 from tests.shared.panel_page import PanelPage
@@ -78,14 +77,7 @@ def test_png_info_sends_every_value_back(panel: PanelPage, driver: LiveDriver, t
     request = {"prompt": "a lamp", "seed": 1, "steps": 4, "width": 64, "height": 64,
                "alwayson_scripts": {"Zero Terminal SNR": {"args": args}}}  # fmt: skip
     made = driver.client.post("/sdapi/v1/txt2img", json=request)
-    path = tmp_path / "made.png"
-    path.write_bytes(arrays.png_bytes(made.json()["images"][0]))
-    panel.page.locator("#tabs > .tab-nav button").get_by_text("PNG Info", exact=True).click()
-    panel.page.locator("#pnginfo_image input[type=file]").set_input_files(str(path))
-    panel.page.wait_for_function("document.getElementById('tab_pnginfo').innerText.includes('ZSNR CFG rescale')")
-    panel.page.get_by_role("button", name="Send to txt2img").last.click()
-    panel.settle()
-    panel.tab = "txt2img"
+    send_to_txt2img(panel, tmp_path / "made.png", made)
     assert panel.is_on
     for name in ("follow_checkpoint", "zero_terminal_snr", "trailing", "v_prediction"):
         assert panel.state(name)[0] is False, name

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.live import arrays
-from tests.live.by_hand import generate, make_small, picture
+from tests.live.by_hand import generate, make_small, picture, send_to_txt2img
 from tests.live.grid import grid_args as _grid_args
 from tests.live.server import Server
 from tests.shared.page_cases import *  # noqa: F403 - the cases are the tests
@@ -78,14 +78,7 @@ def test_png_info_sends_every_value_back(open_page, driver, tmp_path):
             "alwayson_scripts": {"Zero Terminal SNR": {"args": [True, False, False, False, False, 0.25]}},
         },
     )  # fmt: skip
-    path = tmp_path / "made.png"
-    path.write_bytes(arrays.png_bytes(made.json()["images"][0]))
-    panel.page.locator("#tabs > .tab-nav button").get_by_text("PNG Info", exact=True).click()
-    panel.page.locator("#pnginfo_image input[type=file]").set_input_files(str(path))
-    panel.page.wait_for_function("document.getElementById('tab_pnginfo').innerText.includes('ZSNR CFG rescale')")
-    panel.page.get_by_role("button", name="Send to txt2img").last.click()
-    panel.settle()
-    panel.tab = "txt2img"
+    send_to_txt2img(panel, tmp_path / "made.png", made)
     assert panel.is_on
     for name in ("follow_checkpoint", "zero_terminal_snr", "trailing", "v_prediction"):
         assert panel.state(name) == (False, True)

@@ -22,6 +22,14 @@ SIGMAS = schedule.sigmas_from_alphas_cumprod(
 # enabled, follow_checkpoint, zero_terminal_snr, trailing, v_prediction, cfg_rescale, bridge, fit_to_size: the paper's
 # own spacing, whose levels everybody can work out, and the panel's defaults.
 ON = [True, True, False, True, False, 0.7, False, False]
+# By hand: v, zero SNR, the paper's spacing.
+FORCED = {
+    "enabled": True,
+    "follow_checkpoint": False,
+    "zero_terminal_snr": True,
+    "v_prediction": True,
+    "fit_to_size": False,
+}
 BRIDGED = {"enabled": True, "bridge": True, "fit_to_size": False}
 TIMESTEPS_FAMILY = ["DDIM", "DDIM CFG++", "PLMS", "UniPC"]
 ONE_CALL_A_STEP = ["Euler", "Euler a", "DPM++ 2M", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "LMS"]

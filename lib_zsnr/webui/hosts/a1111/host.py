@@ -10,15 +10,14 @@ from modules import sd_models, sd_samplers
 from torch import Tensor
 
 from lib_zsnr.core.schedule import timestep_of_sigma
-from lib_zsnr.plan.facts import Family, Model
+from lib_zsnr.plan.facts import Model
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.a1111 import installing, model, other_rescale
-from lib_zsnr.webui.hosts.option import option_is_on
-from lib_zsnr.webui.hosts.own_samplers import family_of, own_grid
-from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
+from lib_zsnr.webui.hosts.common import Common
+from lib_zsnr.webui.hosts.protocol import Installed, PlanForModel
 
 
-class A1111:
+class A1111(Common):
     """`hosts.protocol.Host` for AUTOMATIC1111's WebUI 1.10."""
 
     name = "AUTOMATIC1111's WebUI"
@@ -33,18 +32,8 @@ class A1111:
     def read_model(self, sd_model: Any) -> Model:
         return model.read_model(sd_model)
 
-    def rescales_every_schedule(self) -> bool:
-        return option_is_on()
-
     def is_guided(self, p: Any, divisor: float) -> bool:
         return bool(p.cfg_scale != divisor)
-
-    def family_of(self, sampler: Any) -> Family:
-        return family_of(sampler)
-
-    def sigmas_of(self, sampler: Any) -> Tensor:
-        table: Tensor = sampler.model_wrap.sigmas
-        return table
 
     def timesteps_of(self, sampler: Any, sigmas: Tensor) -> Tensor:
         table = self.sigmas_of(sampler)
@@ -62,12 +51,6 @@ class A1111:
 
     def rescaled_by(self, p: Any) -> str:
         return other_rescale.at_work(p)
-
-    def scheduled_otherwise(self, p: Any) -> bool:
-        return False  # no extension is known that does
-
-    def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
-        return own_grid(func)
 
     def restoring(self, sampler: Any) -> AbstractContextManager[None]:
         return nullcontext()  # nothing of the WebUI's is changed in a request but what it sets anew in each

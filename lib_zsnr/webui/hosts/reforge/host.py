@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from modules import sd_models
 from torch import Tensor
 
-from lib_zsnr.plan.facts import Family, Model
+from lib_zsnr.plan.facts import Model
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.cfg_function import rescaler_of
-from lib_zsnr.webui.hosts.option import option_is_on
-from lib_zsnr.webui.hosts.own_samplers import family_of, own_grid
-from lib_zsnr.webui.hosts.protocol import Installed, OwnGrid, PlanForModel, SamplingFunction
+from lib_zsnr.webui.hosts.common import Common, repaired_after_errors
+from lib_zsnr.webui.hosts.own_samplers import family_of
+from lib_zsnr.webui.hosts.protocol import Installed, PlanForModel
 from lib_zsnr.webui.hosts.reforge import installing, looked_at, model, sampling_object
 
 
-class ReForge:
+class ReForge(Common):
     """`hosts.protocol.Host` for reForge and Forge Classic."""
 
     name = "reForge"
@@ -33,18 +32,8 @@ class ReForge:
     def read_model(self, sd_model: Any) -> Model:
         return model.read_model(sd_model)
 
-    def rescales_every_schedule(self) -> bool:
-        return option_is_on()
-
     def is_guided(self, p: Any, divisor: float) -> bool:
         return bool(_cfg_scale_of(p) != 1)
-
-    def family_of(self, sampler: Any) -> Family:
-        return family_of(sampler)
-
-    def sigmas_of(self, sampler: Any) -> Tensor:
-        table: Tensor = sampler.model_wrap.sigmas
-        return table
 
     def timesteps_of(self, sampler: Any, sigmas: Tensor) -> Tensor:
         sampling = sampler.model_wrap.inner_model.forge_objects.unet.model.model_sampling
@@ -64,11 +53,8 @@ class ReForge:
     def scheduled_otherwise(self, p: Any) -> bool:
         return p.sampler is not None and sampling_object.is_patched(p.sd_model.forge_objects.unet)
 
-    def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
-        return own_grid(func)
-
     def restoring(self, sampler: Any) -> AbstractContextManager[None]:
-        return _repaired_after_errors(sampler)
+        return repaired_after_errors(lambda: sampling_object.repair(sampler.model_wrap.inner_model))
 
     def install(
         self, undo: ExitStack, sampler: Any, plan: Plan, plan_for_refiner: PlanForModel, watch_x: bool
@@ -85,13 +71,3 @@ def _cfg_scale_of(p: Any) -> float:
     else:  # Forge Classic's second pass has one too, which only the k-diffusion family goes by
         scale = p.cfg_scale if family_of(p.sampler) == "timesteps" else p.hr_cfg_scale
     return scale
-
-
-@contextmanager
-def _repaired_after_errors(sampler: Any) -> Iterator[None]:
-    """The WebUI rescales the shared model's schedule for a request, and puts it back only where no error ends that."""
-    try:
-        yield
-    except BaseException:
-        sampling_object.repair(sampler.model_wrap.inner_model)
-        raise
