@@ -8,6 +8,8 @@
  */
 (() => {
     const FORGE_KNOWS = [300, 2000]; // milliseconds
+    // Forge's list of checkpoints has no id; on Neo it has that of the option, and the class too.
+    const FORGES_CHECKPOINT = "#setting_sd_model_checkpoint input, #quicksettings .model_selection input";
     const SVG = "http://www.w3.org/2000/svg";
     const HEIGHT = 180;
     const MARGIN = {left: 44, right: 16, top: 14, bottom: 34};
@@ -90,7 +92,7 @@
 
     /** Forge's choice of a checkpoint is no option of the page: its box is looked at whenever the page has changed. */
     function followForgesCheckpoint() {
-        const field = gradioApp().querySelector("#setting_sd_model_checkpoint input");
+        const field = gradioApp().querySelector(FORGES_CHECKPOINT);
         if (!field || !gradioApp().querySelector("#forge_ui_preset")) {
             return;
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -105,7 +106,8 @@ class PanelPage:
         return self.page.locator(f"#{self.id(name)}").first
 
     def go_to(self, tab: str) -> None:
-        self.page.locator("#tabs > .tab-nav button").get_by_text(tab, exact=True).click()
+        # Forge writes them with a capital letter.
+        self.page.locator("#tabs > .tab-nav button").get_by_text(re.compile(f"^{tab}$", re.IGNORECASE)).click()
         self.tab = tab
         self.settle()
 
@@ -173,7 +175,8 @@ class PanelPage:
         self.choose(f"#{self.tab}_scheduler", name)
 
     def choose_checkpoint(self, name: str) -> None:
-        self.choose("#setting_sd_model_checkpoint", name)
+        # Forge's list has no id, and everywhere else that of the option.
+        self.choose(":is(#setting_sd_model_checkpoint, #quicksettings .model_selection)", name)
         self.page.wait_for_timeout(600)
         self.settle()
 
