@@ -13,7 +13,7 @@ import pytest
 
 from lib_zsnr.settings import FIELDS
 from lib_zsnr.settings_page import SETTINGS_PAGE_ROWS
-from lib_zsnr.ui import panel
+from lib_zsnr.ui import claims, panel
 
 ROOT = Path(__file__).parents[1]
 LANGUAGES = ("zh_TW", "zh_CN")
@@ -45,6 +45,7 @@ def texts() -> set[str]:
     for row in SETTINGS_PAGE_ROWS:
         found |= {row.label, *(row.choices or {})} | ({f"({row.info})"} if row.info else set())
     found |= {panel.SAVE_LABEL, panel.FORGET_LABEL, panel.SAVE_TOOLTIP, panel.FORGET_TOOLTIP}
+    found |= {claims.TAKE_BACK_LABEL, claims.TAKE_BACK_TOOLTIP}.union(*claims.LABELS.values())
     script = (ROOT / "javascript" / "zero_terminal_snr.js").read_text(encoding="utf-8")
     found |= set(re.findall(r'svg, "([^"]+)"\)', script))
     for path in (ROOT / "lib_zsnr").rglob("*.py"):

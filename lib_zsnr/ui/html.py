@@ -26,6 +26,8 @@ def markup(text: str) -> str:
 def status(view: View) -> str:
     """The checkpoint, and what is to be known before the button is pressed."""
     lines = [f'<p class="zsnr-checkpoint">{markup(view.checkpoint)}</p>'] if view.checkpoint else []
+    if view.prospect:
+        lines.append(f"<p>{markup(view.prospect)}</p>")
     if view.problem:
         lines.append(f'<p class="zsnr-problem">{markup(view.problem)}</p>')
     if view.notes:

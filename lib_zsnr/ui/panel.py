@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable
 
 import gradio as gr
 
 from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, FOLLOWED, TITLE, Field
 from lib_zsnr.ui import html
+from lib_zsnr.ui.claims import Claims
 from lib_zsnr.view import PanelHost, View
 
 # Smaller changes are not visible.
@@ -34,6 +36,7 @@ class Panel:
 
     controls: list[Any]
     status: Any
+    claims: Claims
     figure: Any
     save: Any
     forget: Any
@@ -51,6 +54,7 @@ def build(accordion: Callable[..., Any], element_id: Callable[[str], str], host:
     by_name = {}
     with accordion(host.default(SWITCH), label=TITLE, elem_id=element_id(SWITCH)) as by_name[SWITCH]:
         status = gr.HTML(elem_id=element_id("status"))
+        claims = Claims.build(element_id)
         for row in ROWS:
             with gr.Row():
                 for name in row:
@@ -69,7 +73,7 @@ def build(accordion: Callable[..., Any], element_id: Callable[[str], str], host:
         control.webui_tooltip = field.tooltip  # which the host shows as its own controls'
         # The settings of the panel belong to the request; the host would otherwise keep its first defaults for ever.
         control.do_not_save_to_config = True
-    return Panel(controls, status, figure, save, forget, message, refresh, seen)
+    return Panel(controls, status, claims, figure, save, forget, message, refresh, seen)
 
 
 def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
@@ -84,23 +88,28 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
         *values, seen = given
         view = host.view(values[:count], dict(zip(names, values[count:])), seen)
         updates = [_update(field, value, view) for field, value in zip(FIELDS, values)]
-        return [*updates, html.status(view), html.figure(view), gr.update(interactive=view.has_preset), view.key]
+        about_it = [html.status(view), *panel.claims.updates(view), html.figure(view)]
+        return [*updates, *about_it, gr.update(interactive=view.has_preset), view.key]
 
-    def save(*values: Any) -> str:
-        return _message(host.save_preset(values))
+    def save(*values: Any, claim: str = "") -> str:
+        return _message(host.save_preset(values, claim))
 
     def forget() -> str:
         return _message(host.forget_preset())
 
     event_options = {"queue": False, "show_progress": "hidden"}
     inputs = [*panel.controls, *page.values(), panel.seen]
-    outputs = [*panel.controls, panel.status, panel.figure, panel.forget, panel.seen]
+    outputs = [*panel.controls, panel.status, *panel.claims.parts, panel.figure, panel.forget, panel.seen]
     for control in (*panel.controls, *page.values()):
         control.change(show, inputs=inputs, outputs=outputs, **event_options)
     panel.refresh.click(show, inputs=inputs, outputs=outputs, **event_options)
-    saved = panel.save.click(save, inputs=panel.controls, outputs=panel.message, **event_options)
-    forgotten = panel.forget.click(forget, outputs=panel.message, **event_options)
-    for event in (saved, forgotten):
+    pressed = [panel.save.click(save, inputs=panel.controls, outputs=panel.message, **event_options)]
+    for claim, button in panel.claims.buttons.items():
+        said = partial(save, claim=claim)
+        pressed.append(button.click(said, inputs=panel.controls, outputs=panel.message, **event_options))
+    for button in (panel.forget, panel.claims.take_back):
+        pressed.append(button.click(forget, outputs=panel.message, **event_options))
+    for event in pressed:
         event.then(show, inputs=inputs, outputs=outputs, **event_options)
 
 

@@ -35,6 +35,20 @@ def test_it_says_what_the_checkpoint_is_and_follows_the_drop_down(panel, checkpo
     panel.wait_for_status("v_metadata — v-prediction (metadata modelspec.prediction_type = v)")
 
 
+def test_one_press_says_what_the_file_does_not_and_another_takes_it_back(panel):
+    assert panel.part("claim_v").is_visible()
+    assert not panel.part("take_back").is_visible()
+    panel.part("claim_v_zsnr").click()
+    panel.wait_for_status("your preset for it is used")
+    assert panel.state("zero_terminal_snr") == panel.state("v_prediction") == (True, False)
+    assert "starts at pure noise" in panel.captions[0]
+    assert not panel.part("claim_v").is_visible()
+    panel.part("take_back").click()
+    panel.wait_for_status("nothing in the file says what it predicts")
+    assert panel.state("zero_terminal_snr") == panel.state("v_prediction") == (False, False)
+    assert panel.part("claim_v").is_visible()
+
+
 def test_following_locks_what_the_checkpoint_decides(panel, checkpoints):
     locked = {name: panel.state(name) for name in ("zero_terminal_snr", "v_prediction")}
     assert locked == {"zero_terminal_snr": (False, False), "v_prediction": (False, False)}

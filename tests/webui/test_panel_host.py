@@ -63,6 +63,46 @@ def test_a_preset_fills_the_panel_once_for_each_checkpoint(host):
     assert host.forget_preset() == "Nothing is saved for this checkpoint."
 
 
+def test_where_the_file_says_nothing_one_press_says_it_and_another_takes_it_back(host):
+    silent = host.view(values(), REQUEST, "")
+    assert silent.offered == ("claim_v", "claim_v_zsnr")
+    assert silent.prospect.endswith("If it predicts v, say so here.")
+    assert host.save_preset(values(cfg_rescale=0.4), "claim_v_zsnr") == "Saved for epsilon."
+    said = host.view(values(), REQUEST, silent.key)
+    assert said.locked == {"zero_terminal_snr": True, "v_prediction": True}
+    assert (said.offered, said.prospect, said.claimed) == ((), "", True)
+    assert host.view(values(), REQUEST, "").filled["cfg_rescale"] == 0.4
+    assert host.forget_preset() == "Forgotten for epsilon."
+    assert host.view(values(), REQUEST, silent.key) == silent
+    host.save_preset(values(), "claim_v")
+    assert host.view(values(), REQUEST, "").locked == {"zero_terminal_snr": False, "v_prediction": True}
+
+
+@pytest.mark.parametrize(
+    ("role", "offered", "prospect"),
+    [
+        ("v_metadata", ("claim_v_zsnr",), "On the normal schedule v-prediction alone"),
+        ("v_zsnr", (), ""),
+        ("sd2_v", ("claim_v_zsnr",), "On the normal schedule v-prediction alone"),
+        ("epsilon_ztsnr", ("claim_v_zsnr",), "As an epsilon model it cannot"),
+    ],
+)
+def test_only_what_the_file_leaves_open_is_offered(host, role, offered, prospect):
+    load(role)
+    view = host.view(values(), REQUEST, "")
+    assert view.offered == offered
+    assert view.prospect.startswith(prospect)
+    assert bool(view.prospect) == bool(prospect)
+
+
+def test_a_choice_by_hand_and_a_preset_of_ones_own_are_not_questioned(host):
+    by_hand = host.view(values(follow_checkpoint=False), REQUEST, "")
+    assert (by_hand.offered, by_hand.prospect, by_hand.claimed) == ((), "", False)
+    host.save_preset(values())  # that it is an epsilon model
+    saved = host.view(values(), REQUEST, "")
+    assert (saved.offered, saved.prospect, saved.claimed) == ((), "", False)
+
+
 def test_a_preset_is_filled_in_while_off_so_that_pasted_values_stay(host):
     host.save_preset(values(**PRESET))
     off = host.view(values(enabled=False), REQUEST, "")

@@ -13,9 +13,9 @@ from lib_zsnr.plan.plan import Plan
 from lib_zsnr.presets.store import PresetError
 from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import FIELD_BY_NAME, FOLLOWED, PRESET_FIELDS, Settings, SettingsError
-from lib_zsnr.view import View
+from lib_zsnr.view import CLAIMS, View
 from lib_zsnr.webui import checkpoints
-from lib_zsnr.webui.page import preview, preview_request, settings_page
+from lib_zsnr.webui.page import preview, preview_request, prospect, settings_page
 from lib_zsnr.webui.page.preview_request import PreviewRequest
 
 SCRIPT_NAME = "zero_terminal_snr"
@@ -67,7 +67,7 @@ class WebuiPanelHost:
         filled = preset if by_name["follow_checkpoint"] is True and checkpoint.key != seen else {}
         if by_name["enabled"] is not True:
             return View(key=checkpoint.key, filled=filled)
-        view = View(checkpoints.describe(checkpoint), checkpoint.key, bool(preset), filled=filled)
+        view = View(checkpoints.describe(checkpoint), key=checkpoint.key, has_preset=bool(preset), filled=filled)
         try:
             settings = parse(list({**by_name, **filled}.values()), settings_page.defaults())
             tab = preview_request.read(request)
@@ -77,19 +77,22 @@ class WebuiPanelHost:
         except (SettingsError, preview.PreviewUnavailableError) as error:
             return replace(view, problem=str(error))
         done = plan.field_values()
-        locked = {name: done[name] for name in FOLLOWED} if settings.follow_checkpoint else {}
+        locked: dict[str, bool | float] = {}
+        if settings.follow_checkpoint:
+            locked = {name: done[name] for name in FOLLOWED}
+            view = _with_prospect(view, checkpoint, preset, done)
         # What the file says against itself stands in the checkpoint's line already.
         in_its_line = (*checkpoint.traits.conflicts, checkpoint.traits.problem)
         warnings = [warning for warning in plan.warnings if warning not in in_its_line]
         notes = (*warnings, *_hints(), *([tab.problem] if tab.problem else []))
         return replace(view, locked=locked, notes=notes, levels=levels)
 
-    def save_preset(self, values: Sequence[Any]) -> str:
-        """Save the values for the loaded checkpoint."""
+    def save_preset(self, values: Sequence[Any], claim: str = "") -> str:
+        """Save the values for the loaded checkpoint, or what a person says of it and the rest of the values."""
         checkpoint = _current()
         if checkpoint is None:
             return sentence("The selected checkpoint is not loaded yet, so nothing was saved.")
-        by_name = dict(zip(FIELD_BY_NAME, values))
+        by_name = {**dict(zip(FIELD_BY_NAME, values)), **CLAIMS.get(claim, {})}
         try:
             checkpoints.save_preset(checkpoint, {name: by_name[name] for name in PRESET_FIELDS})
         except (SettingsError, PresetError) as error:
@@ -110,6 +113,15 @@ class WebuiPanelHost:
 def _current() -> checkpoints.Checkpoint | None:
     """The checkpoint that is shown, where it is also the one that the next image is made with."""
     return None if checkpoints.chosen() else checkpoints.shown()
+
+
+def _with_prospect(
+    view: View, checkpoint: checkpoints.Checkpoint, preset: Mapping[str, Any], done: Mapping[str, bool | float]
+) -> View:
+    """What a followed checkpoint gets; what a person has saved for it is not questioned."""
+    if preset:
+        return replace(view, claimed=prospect.is_claim(checkpoint, preset))
+    return replace(view, prospect=prospect.prospect(checkpoint.traits, done), offered=prospect.offered(checkpoint))
 
 
 def _to_come(name: str) -> str:
