@@ -107,7 +107,7 @@ class PanelPage:
 
     def go_to(self, tab: str) -> None:
         # Forge writes them with a capital letter.
-        self.page.locator("#tabs > .tab-nav button").get_by_text(re.compile(f"^{tab}$", re.IGNORECASE)).click()
+        self.page.locator("#tabs > .tab-nav button").get_by_text(re.compile(rf"^\s*{tab}\s*$", re.IGNORECASE)).click()
         self.tab = tab
         self.settle()
 
