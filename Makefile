@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3.11 python3.10 python3.12 python3; do \
 RUN = $(VENV)/bin/python
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint bench ablation screenshots clean
+.PHONY: demo test hosts lint bench ablation screenshots clean
 
 demo: $(READY)
 	$(RUN) -m evidence --out $(OUT) $(if $(ALL),--all)
@@ -25,6 +25,16 @@ ablation: $(READY)
 test: $(READY)
 	@failed=0; \
 	for tests in tests tests/forge; do $(RUN) -m pytest $$tests || failed=1; done; \
+	exit $$failed
+
+# The live tests on several WebUIs in turn: make hosts WEBUIS="/path/to/forge /path/to/neo"
+WEBUIS ?=
+hosts: $(READY)
+	@test -n "$(WEBUIS)" || { echo 'No WebUI is named: make hosts WEBUIS="/path/to/one /path/to/another"' >&2; exit 1; }
+	@failed=0; \
+	for webui in $(WEBUIS); do \
+		echo "== $$webui"; ZSNR_WEBUI="$$webui" $(RUN) -m pytest tests/live || failed=1; \
+	done; \
 	exit $$failed
 
 lint: $(READY)
