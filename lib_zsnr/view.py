@@ -18,7 +18,8 @@ class View:
     """checkpoint: a sentence about the loaded one. key: what its preset is kept under; "" where none is loaded.
 
     prospect: what this checkpoint can and cannot get from the extension; "" where it gets everything.
-    offered: those of CLAIMS that its file leaves open. claimed: whether one of them is what was saved for it.
+    offered: those of CLAIMS that its file leaves open. can_be_asked: whether the model itself can be asked then.
+    claimed: whether one of CLAIMS is what was saved for it.
 
     locked: fields that are not editable now, with their values. filled: values that a preset brings.
     notes: where the plan departs from the request. problem: why no image would be made.
@@ -28,6 +29,7 @@ class View:
     checkpoint: str = ""
     prospect: str = ""
     offered: tuple[str, ...] = ()
+    can_be_asked: bool = False
     claimed: bool = False
     key: str = ""
     has_preset: bool = False
@@ -59,3 +61,6 @@ class PanelHost(Protocol):
 
     def forget_preset(self) -> str:
         """Forget those of the loaded checkpoint; a sentence about what came of it."""
+
+    def ask(self) -> str:
+        """Ask the loaded model what it predicts; a sentence about its answer."""

@@ -45,7 +45,9 @@ def texts() -> set[str]:
     for row in SETTINGS_PAGE_ROWS:
         found |= {row.label, *(row.choices or {})} | ({f"({row.info})"} if row.info else set())
     found |= {panel.SAVE_LABEL, panel.FORGET_LABEL, panel.SAVE_TOOLTIP, panel.FORGET_TOOLTIP}
-    found |= {claims.TAKE_BACK_LABEL, claims.TAKE_BACK_TOOLTIP}.union(*claims.LABELS.values())
+    found |= {claims.ASK_LABEL, claims.ASK_TOOLTIP, claims.TAKE_BACK_LABEL, claims.TAKE_BACK_TOOLTIP}.union(
+        *claims.LABELS.values()
+    )
     script = (ROOT / "javascript" / "zero_terminal_snr.js").read_text(encoding="utf-8")
     found |= set(re.findall(r'svg, "([^"]+)"\)', script))
     for path in (ROOT / "lib_zsnr").rglob("*.py"):

@@ -18,6 +18,8 @@ LABELS = {
     ),
 }
 """Label and tooltip of each of CLAIMS."""
+ASK_LABEL = "Ask the model"
+ASK_TOOLTIP = "Gives the loaded model pure noise once and says what its answer looks like. Changes nothing."
 TAKE_BACK_LABEL = "Take it back"
 TAKE_BACK_TOOLTIP = "Forgets what was saved for this checkpoint, so that its file decides again."
 
@@ -28,6 +30,7 @@ class Claims:
 
     row: Any
     buttons: dict[str, Any]
+    ask: Any
     take_back: Any
 
     @classmethod
@@ -35,17 +38,18 @@ class Claims:
         """The buttons, none of them shown yet."""
         with gr.Row(visible=False) as row:
             buttons = {claim: _button(*LABELS[claim], element_id(claim)) for claim in CLAIMS}
+            ask = _button(ASK_LABEL, ASK_TOOLTIP, element_id("ask"))
             take_back = _button(TAKE_BACK_LABEL, TAKE_BACK_TOOLTIP, element_id("take_back"))
-        return cls(row, buttons, take_back)
+        return cls(row, buttons, ask, take_back)
 
     @property
     def parts(self) -> list[Any]:
         """What `updates` is for, in its order."""
-        return [self.row, *self.buttons.values(), self.take_back]
+        return [self.row, *self.buttons.values(), self.ask, self.take_back]
 
     def updates(self, view: View) -> list[Any]:
         """Which are shown."""
-        shown = [claim in view.offered for claim in self.buttons] + [view.claimed]
+        shown = [claim in view.offered for claim in self.buttons] + [view.can_be_asked, view.claimed]
         return [gr.update(visible=each) for each in (any(shown), *shown)]
 
 

@@ -97,6 +97,9 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
     def forget() -> str:
         return _message(host.forget_preset())
 
+    def ask() -> str:
+        return _message(host.ask())
+
     event_options = {"queue": False, "show_progress": "hidden"}
     inputs = [*panel.controls, *page.values(), panel.seen]
     outputs = [*panel.controls, panel.status, *panel.claims.parts, panel.figure, panel.forget, panel.seen]
@@ -109,6 +112,7 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
         pressed.append(button.click(said, inputs=panel.controls, outputs=panel.message, **event_options))
     for button in (panel.forget, panel.claims.take_back):
         pressed.append(button.click(forget, outputs=panel.message, **event_options))
+    panel.claims.ask.click(ask, outputs=panel.message, **event_options)
     for event in pressed:
         event.then(show, inputs=inputs, outputs=outputs, **event_options)
 

@@ -49,6 +49,13 @@ def test_one_press_says_what_the_file_does_not_and_another_takes_it_back(panel):
     assert panel.part("claim_v").is_visible()
 
 
+def test_the_model_can_be_asked_what_it_predicts(panel):
+    panel.part("ask").click()
+    panel.settle()
+    assert "epsilon was given pure noise, and" in panel.part("preset_message").inner_text()
+    assert panel.part("claim_v").is_visible()
+
+
 def test_following_locks_what_the_checkpoint_decides(panel, checkpoints):
     locked = {name: panel.state(name) for name in ("zero_terminal_snr", "v_prediction")}
     assert locked == {"zero_terminal_snr": (False, False), "v_prediction": (False, False)}

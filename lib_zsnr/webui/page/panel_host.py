@@ -14,8 +14,8 @@ from lib_zsnr.presets.store import PresetError
 from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import FIELD_BY_NAME, FOLLOWED, PRESET_FIELDS, Settings, SettingsError
 from lib_zsnr.view import CLAIMS, View
-from lib_zsnr.webui import checkpoints
-from lib_zsnr.webui.page import preview, preview_request, prospect, settings_page
+from lib_zsnr.webui import checkpoints, hosts
+from lib_zsnr.webui.page import asking, preview, preview_request, prospect, settings_page
 from lib_zsnr.webui.page.preview_request import PreviewRequest
 
 SCRIPT_NAME = "zero_terminal_snr"
@@ -109,6 +109,13 @@ class WebuiPanelHost:
             return str(error)
         return sentence("Forgotten for {name}.", name=checkpoint.name)
 
+    def ask(self) -> str:
+        """Ask the loaded model, where it is the one of the panel."""
+        checkpoint = _current()
+        if checkpoint is None:
+            return sentence("The selected checkpoint is not loaded yet, so it cannot be asked.")
+        return asking.ask(checkpoint.name)
+
 
 def _current() -> checkpoints.Checkpoint | None:
     """The checkpoint that is shown, where it is also the one that the next image is made with."""
@@ -121,7 +128,10 @@ def _with_prospect(
     """What a followed checkpoint gets; what a person has saved for it is not questioned."""
     if preset:
         return replace(view, claimed=prospect.is_claim(checkpoint, preset))
-    return replace(view, prospect=prospect.prospect(checkpoint.traits, done), offered=prospect.offered(checkpoint))
+    offered = prospect.offered(checkpoint)
+    can_be_asked = bool(offered) and hosts.current().can_be_asked
+    said = prospect.prospect(checkpoint.traits, done)
+    return replace(view, prospect=said, offered=offered, can_be_asked=can_be_asked)
 
 
 def _to_come(name: str) -> str:

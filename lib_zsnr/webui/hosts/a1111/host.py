@@ -12,7 +12,7 @@ from torch import Tensor
 from lib_zsnr.core.schedule import timestep_of_sigma
 from lib_zsnr.plan.facts import Model
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.webui.hosts.a1111 import installing, model, other_rescale
+from lib_zsnr.webui.hosts.a1111 import asking, installing, model, other_rescale
 from lib_zsnr.webui.hosts.common import Common
 from lib_zsnr.webui.hosts.protocol import Installed, PlanForModel
 
@@ -22,6 +22,7 @@ class A1111(Common):
 
     name = "AUTOMATIC1111's WebUI"
     reads_markers = False
+    can_be_asked = True
 
     def loaded_model(self) -> Any | None:
         return sd_models.model_data.sd_model  # not shared.sd_model, which loads one
@@ -31,6 +32,9 @@ class A1111(Common):
 
     def read_model(self, sd_model: Any) -> Model:
         return model.read_model(sd_model)
+
+    def answer_to(self, sd_model: Any, x: Tensor) -> Tensor:
+        return asking.answer_to(sd_model, x)
 
     def is_guided(self, p: Any, divisor: float) -> bool:
         return bool(p.cfg_scale != divisor)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from modules import devices, double, errors, extra_networks, infotext_utils, rng, scripts, sd_models, sd_samplers
-from modules.processing_base import StableDiffusionProcessing, decode_latent_batch, find_checkpoint, opt_C, opt_f  # noqa: F401
+from modules.processing_base import (  # noqa: F401
+    StableDiffusionProcessing,
+    decode_latent_batch,
+    find_checkpoint,
+    opt_C,
+    opt_f,
+    txt2img_image_conditioning,
+)
 from modules.processing_passes import (  # noqa: F401 - in the host they are defined here
     StableDiffusionProcessingImg2Img,
     StableDiffusionProcessingTxt2Img,

@@ -34,6 +34,13 @@ def decode_latent_batch(model, batch, target_device=None, check_for_nans=False):
     return DecodedSamples(model.decode_first_stage(row[None])[0] for row in batch)
 
 
+def txt2img_image_conditioning(sd_model, x, width, height):
+    if sd_model.model.conditioning_key not in ("hybrid", "concat"):
+        return x.new_zeros(x.shape[0], 5, 1, 1)
+    grey = x.new_full((x.shape[0], 3, height, width), 0.5)
+    return torch.nn.functional.pad(encode(sd_model, grey), (0, 0, 0, 0, 1, 0), value=1.0)
+
+
 @dataclass(repr=False)
 class StableDiffusionProcessing:
     prompt: Any = ""
@@ -114,10 +121,7 @@ class StableDiffusionProcessing:
         return self.c, self.uc
 
     def txt2img_image_conditioning(self, x, width=None, height=None):
-        if self.sd_model.model.conditioning_key not in ("hybrid", "concat"):
-            return x.new_zeros(x.shape[0], 5, 1, 1)
-        grey = x.new_full((x.shape[0], 3, height or self.height, width or self.width), 0.5)
-        return torch.nn.functional.pad(encode(self.sd_model, grey), (0, 0, 0, 0, 1, 0), value=1.0)
+        return txt2img_image_conditioning(self.sd_model, x, width or self.width, height or self.height)
 
     def before_sampling(self, x, noise, c, uc):
         """Not in the host: the hook of the scripts that comes last before a sampler call."""

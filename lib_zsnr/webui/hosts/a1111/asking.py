@@ -1,0 +1,34 @@
+"""Asking the loaded UNet for its raw answer, outside of any sampler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from modules import call_queue, devices, processing, prompt_parser
+from torch import Tensor
+
+from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
+
+_PIXELS = 8  # to a latent, each way
+
+
+def answer_to(sd_model: Any, x: Tensor) -> Tensor:
+    """As `hosts.protocol.Host.answer_to`. Waits for the image that is being made."""
+    with call_queue.queue_lock, torch.no_grad(), devices.autocast():
+        x = x.to(devices.device, devices.dtype)
+        timesteps = torch.full((len(x),), NUM_TRAIN_TIMESTEPS - 1, device=x.device)
+        answer: Tensor = sd_model.apply_model(x, timesteps, cond=_without_caption(sd_model, x))
+        return answer.float().cpu()
+
+
+def _without_caption(sd_model: Any, x: Tensor) -> dict[str, Any]:
+    """What the WebUI's denoiser gives a UNet beside x for an empty prompt (CFGDenoiser.forward)."""
+    height, width = x.shape[2] * _PIXELS, x.shape[3] * _PIXELS
+    prompts = prompt_parser.SdConditioning([""] * len(x), width=width, height=height)
+    text = sd_model.get_learned_conditioning(prompts)
+    image = processing.txt2img_image_conditioning(sd_model, x, width, height)
+    if isinstance(text, dict):
+        return {**text, "c_concat": [image]}
+    of_image = {"c_adm": image} if sd_model.model.conditioning_key == "crossattn-adm" else {"c_concat": [image]}
+    return {"c_crossattn": [text], **of_image}
