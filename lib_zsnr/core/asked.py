@@ -22,7 +22,7 @@ Network = Callable[[Tensor], Tensor]
 """The raw answer `[B, C, H, W]` to x_t of the same shape, at the last timestep and without a caption."""
 
 SIDE = 64
-"""Of the latents that are asked with: 512 pixels, which every model paints. The mean of their noise is small, 1 / 64."""
+"""Of the latents that are asked with: 512 pixels, which every model paints. Their noise has a small mean, 1 / 64."""
 SHIFT = 0.1
 """Of the mean: six standard deviations of the noise's own at that size, and little beside the noise itself."""
 _MOSTLY, _HARDLY = 0.7, 0.3

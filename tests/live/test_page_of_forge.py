@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 
 from tests.live.by_hand import generate, make_small, picture, send_to_txt2img
 from tests.live.driver import LiveDriver
 from tests.live.server import Server
+from tests.shared.page_troubles import without_the_extension
 from tests.shared.panel_page import PanelPage
 
 MARKED = "v_zsnr — v-prediction (marker tensor v_pred), zero terminal SNR (marker tensor ztsnr)."
 
 
+@pytest.fixture(scope="module")
+def known(chromium: object, request: pytest.FixtureRequest) -> Callable[[], list[str]]:
+    """The errors that the page of this WebUI has by itself, once they are asked for: reForge's has one when it shows an
+    image."""
+    return cache(lambda: without_the_extension(chromium, request.getfixturevalue("plain_webui").url, made=True))
+
+
 @pytest.fixture(params=["light", "dark"])
-def panel(request: pytest.FixtureRequest, chromium: object, webui: Server, driver: LiveDriver) -> Iterator[PanelPage]:
+def panel(
+    request: pytest.FixtureRequest, chromium: object, webui: Server, driver: LiveDriver, known: Callable[[], list[str]]
+) -> Iterator[PanelPage]:
     """A page with a marked checkpoint chosen in its list."""
-    page = PanelPage(chromium, webui.url, theme=request.param)
+    page = PanelPage(chromium, webui.url, theme=request.param, elsewhere=known)
     page.choose_checkpoint("epsilon.safetensors")
     page.choose_checkpoint(driver.checkpoints()["v_zsnr"])
     yield page

@@ -30,14 +30,24 @@ class Troubles:
         return [trouble for trouble in self.all if trouble not in known]
 
 
-def without_the_extension(chromium: Any, url: str) -> list[str]:
-    """The errors that the page of a WebUI at `url` has by itself."""
+def without_the_extension(chromium: Any, url: str, made: bool = False) -> list[str]:
+    """The errors that the page of a WebUI at `url` has by itself. made: until it has shown an image, too."""
     page = chromium.new_page()
     try:
         troubles = Troubles(page, url)
         page.goto(url, wait_until="domcontentloaded")
         page.wait_for_selector("#txt2img_prompt textarea", timeout=60_000)
         page.wait_for_timeout(5000)
+        if made:
+            _make_an_image(page)
         return troubles.all
     finally:
         page.close()
+
+
+def _make_an_image(page: Any) -> None:
+    for name, value in (("width", 64), ("height", 64), ("steps", 2)):
+        page.locator(f"#txt2img_{name} input[type=number]").fill(str(value))
+    page.locator("#txt2img_generate").click()
+    page.wait_for_function("document.getElementById('html_info_txt2img').innerText.includes('Steps: 2')")
+    page.wait_for_timeout(2000)
