@@ -1,4 +1,4 @@
-"""The extension's routes in the real WebUI: the README's examples, a password, no page, and no waiting."""
+"""The extension's routes in the real WebUI: the examples of docs/api.md, a password, no page, and no waiting."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 
 from tests.live.server import Server
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/api.md"
 EXAMPLE_URL = "http://127.0.0.1:7860"
 PREFIX = "/zero-terminal-snr/v1"
 
 
 def examples(language: str) -> str:
-    """The one block of the README in this language that asks our routes."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    """The one block of the page in this language that asks our routes."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     (found,) = [block for block in blocks if PREFIX in block]
     return str(found)
 
@@ -32,7 +32,7 @@ def loaded(driver):
     return driver
 
 
-def test_the_readmes_curl(webui, loaded):
+def test_the_pages_curl(webui, loaded):
     commands = examples("bash").replace(EXAMPLE_URL, webui.url)
     done = subprocess.run(["bash", "-ec", commands], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -41,7 +41,7 @@ def test_the_readmes_curl(webui, loaded):
     assert '"forgotten":true' in done.stdout
 
 
-def test_the_readmes_python(webui, loaded):
+def test_the_pages_python(webui, loaded):
     program = examples("python").replace(EXAMPLE_URL, webui.url)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
