@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 _ROOT = Path(__file__).parents[2]
 if str(_ROOT) not in sys.path:
@@ -15,6 +16,7 @@ if str(_ROOT) not in sys.path:
     sys.path.insert(0, str(_ROOT))
 
 from evidence.pair import convert  # noqa: E402
+from evidence.pair.convert import MARKERS  # noqa: E402
 from tests.live import forge_checkpoint, known_hosts, tiny_checkpoints  # noqa: E402
 from tests.live.driver import LiveDriver  # noqa: E402
 from tests.live.server import Server, find_webui  # noqa: E402
@@ -99,9 +101,12 @@ def plain_driver(plain_webui: Server) -> Iterator[LiveDriver]:
 
 @pytest.fixture(scope="session")
 def pair_folder(tmp_path_factory: pytest.TempPathFactory, checkpoint_folder: Path) -> Path:
-    """Both checkpoints of the trained pair as the converter writes them."""
+    """Both checkpoints of the trained pair as the converter writes them, and `fixed` as most merges are: unmarked."""
     made = tmp_path_factory.mktemp("pair")
     convert.write_webui(made)
+    marked = load_file(made / "fixed.safetensors")
+    save_file({key: marked[key] for key in marked if key not in MARKERS}, made / "unmarked.safetensors")
+    (made / "unmarked.yaml").symlink_to(made / "flawed.yaml")
     for name in tiny_checkpoints.DEFAULT_CONFIGS.values():
         (made / f"{name}.yaml").symlink_to(checkpoint_folder / f"{name}.yaml")
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 from evidence.ablation import cells, rows, tables
 from evidence.ablation.rows import Row
 from evidence.pair import convert, sample, scenes
+from tests.live.by_hand import generate, picture
 from tests.live.driver import LiveDriver
+from tests.shared.panel_page import PanelPage
 
 BLACK, WHITE, OPEN = "solid black background", "solid white background", "solid background"
 ON = {"enabled": True}
@@ -48,6 +51,42 @@ def request_for(row: Row) -> dict:
         "cfg_rescale": row.phi,
     }
     return {"zsnr": zsnr, "scheduler": types.get(spacing, "Automatic")}
+
+
+@pytest.fixture
+def panel(pair, chromium) -> Iterator[PanelPage]:
+    opened = PanelPage(chromium, str(pair.client.base_url).rstrip("/"))
+    yield opened
+    opened.close()
+
+
+def test_an_unmarked_v_model_is_asked_claimed_and_paints_black(panel):
+    """The hardest case of all: nothing but the model itself says what it is."""
+    panel.choose_checkpoint("unmarked.safetensors")
+    panel.press_label()
+    panel.wait_for_status("unmarked — nothing in the file says what it predicts; the WebUI treats it as epsilon.")
+    panel.part("ask").click()
+    panel.settle()
+    said = panel.part("preset_message").inner_text()
+    assert "% of it is in its answer, as of a model that predicts v. Its brightness hardly follows the noise" in said
+    panel.part("claim_v_zsnr").click()
+    panel.wait_for_status("your preset for it is used")
+    for name, value in (("width", 128), ("height", 128), ("steps", 20)):
+        panel.set_number(f"#txt2img_{name}", value)
+    panel.page.locator("#txt2img_prompt textarea").fill(BLACK)
+    assert "ZSNR schedule: True" in generate(panel)
+    assert np.frombuffer(picture(panel), np.uint8).mean() < 5
+    panel.part("take_back").click()
+    panel.wait_for_status("nothing in the file says what it predicts")
+
+
+def test_an_ordinary_model_says_so_when_it_is_asked(panel):
+    panel.choose_checkpoint("flawed.safetensors")
+    panel.press_label()
+    panel.wait_for_status("flawed — nothing in the file says what it predicts")
+    panel.part("ask").click()
+    panel.settle()
+    assert "as of a model that predicts epsilon." in panel.part("preset_message").inner_text()
 
 
 def test_both_are_known_for_what_they_are(pair):
