@@ -26,12 +26,16 @@ TAKE_BACK_TOOLTIP = "Forgets what was saved for this checkpoint, so that its fil
 
 @dataclass(frozen=True)
 class Claims:
-    """A row of buttons, which is there only where the file leaves something open, or something was said."""
+    """A row of buttons, which is there only where the file leaves something open, or something was said.
+
+    answer: what came of the last press, beneath them.
+    """
 
     row: Any
     buttons: dict[str, Any]
     ask: Any
     take_back: Any
+    answer: Any
 
     @classmethod
     def build(cls, element_id: Callable[[str], str]) -> Claims:
@@ -40,7 +44,7 @@ class Claims:
             buttons = {claim: _button(*LABELS[claim], element_id(claim)) for claim in CLAIMS}
             ask = _button(ASK_LABEL, ASK_TOOLTIP, element_id("ask"))
             take_back = _button(TAKE_BACK_LABEL, TAKE_BACK_TOOLTIP, element_id("take_back"))
-        return cls(row, buttons, ask, take_back)
+        return cls(row, buttons, ask, take_back, gr.HTML(elem_id=element_id("claim_answer")))
 
     @property
     def parts(self) -> list[Any]:

@@ -109,10 +109,10 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
     pressed = [panel.save.click(save, inputs=panel.controls, outputs=panel.message, **event_options)]
     for claim, button in panel.claims.buttons.items():
         said = partial(save, claim=claim)
-        pressed.append(button.click(said, inputs=panel.controls, outputs=panel.message, **event_options))
-    for button in (panel.forget, panel.claims.take_back):
-        pressed.append(button.click(forget, outputs=panel.message, **event_options))
-    panel.claims.ask.click(ask, outputs=panel.message, **event_options)
+        pressed.append(button.click(said, inputs=panel.controls, outputs=panel.claims.answer, **event_options))
+    for button, answer in ((panel.forget, panel.message), (panel.claims.take_back, panel.claims.answer)):
+        pressed.append(button.click(forget, outputs=answer, **event_options))
+    panel.claims.ask.click(ask, outputs=panel.claims.answer, **event_options)
     for event in pressed:
         event.then(show, inputs=inputs, outputs=outputs, **event_options)
 

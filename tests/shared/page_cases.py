@@ -52,7 +52,7 @@ def test_one_press_says_what_the_file_does_not_and_another_takes_it_back(panel):
 def test_the_model_can_be_asked_what_it_predicts(panel):
     panel.part("ask").click()
     panel.settle()
-    assert "epsilon was given pure noise, and" in panel.part("preset_message").inner_text()
+    assert "epsilon was given pure noise, and" in panel.part("claim_answer").inner_text()
     assert panel.part("claim_v").is_visible()
 
 

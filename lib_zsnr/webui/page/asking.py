@@ -36,5 +36,5 @@ def _sentence(name: str, answer: asked.Answer) -> str:
             "{name} was given pure noise, and {share} % of it is in its answer, as of a model that predicts v. Its "
             "brightness follows the noise ({gain}), as without training to zero terminal SNR."
         )
-    share, gain = round(100 * answer.noise_share), f"{answer.brightness_gain:.1f}"
+    share, gain = round(100 * answer.noise_share), f"{abs(answer.brightness_gain):.1f}"
     return sentence(text, name=name, share=share, gain=gain)
