@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evidence import levels
 from evidence.levels import BRIDGE, Spacing
 from evidence.pair.sample import Options, SamplerName
+from evidence.pair.unet import LATENT_SIZE
+from lib_zsnr.core.fitted import Fitted
 from lib_zsnr.core.spacing import TRAILING
 
 CFG = 7.5  # the paper's
@@ -17,7 +19,7 @@ STEPS = (5, 10, 20, 25, 50)
 
 @dataclass(frozen=True)
 class Row:
-    """model: flawed, offset or fixed. spacing: None is what the WebUI gives the sampler by itself."""
+    """model: flawed, offset or fixed. spacing: None is what the WebUI gives the sampler by itself. steps: in the table."""
 
     name: str
     model: str
@@ -25,6 +27,7 @@ class Row:
     spacing: Spacing | None = None
     phi: float = 0.0
     samplers: tuple[SamplerName, ...] = SAMPLERS
+    steps: tuple[int, ...] = STEPS
 
     def options(self, sampler: SamplerName) -> Options:
         """How the row samples with one sampler."""
@@ -44,6 +47,9 @@ BRIDGED = Row("fixed, zero SNR, bridge", "fixed", True, BRIDGE, samplers=("Euler
 KARRAS = Row("fixed, zero SNR, karras", "fixed", True, levels.KARRAS, samplers=("Euler",))
 EXPONENTIAL = Row("fixed, zero SNR, exponential", "fixed", True, levels.EXPONENTIAL, samplers=BRIDGED.samplers)
 BETA = Row("fixed, zero SNR, beta", "fixed", True, levels.BETA, samplers=BRIDGED.samplers)
+FITTED = Row("fixed, zero SNR, fitted to the size", "fixed", True, Fitted(LATENT_SIZE), steps=(10, 20))
+BY_DEFAULT = replace(FITTED, name=f"{FITTED.name}, phi {PAPER.phi:g}", phi=PAPER.phi)
+"""What a request gets that asks for nothing else."""
 
 ROWS = (
     FLAWED,
@@ -57,6 +63,8 @@ ROWS = (
     KARRAS,
     EXPONENTIAL,
     BETA,
+    FITTED,
+    BY_DEFAULT,
 )
 
 

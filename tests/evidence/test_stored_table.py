@@ -88,7 +88,7 @@ def test_the_stored_table_shows_no_other_spacing_as_good_in_both_with_few_steps(
 
 def test_the_stored_table_has_the_papers_rows_with_every_sampler_and_number_of_steps(stored):
     every = (row for row in rows.ROWS if set(row.samplers) == set(rows.SAMPLERS))
-    wanted = {(row.name, sampler, steps, 200) for row in every for sampler in rows.SAMPLERS for steps in rows.STEPS}
+    wanted = {(row.name, sampler, steps, 200) for row in every for sampler in rows.SAMPLERS for steps in row.steps}
     assert wanted <= stored.cells.keys()
 
 

@@ -45,9 +45,9 @@ def request_for(row: Row) -> dict:
     types = {"karras": "Karras", "exponential": "Exponential", "beta": "Beta"}
     zsnr = {
         "enabled": True,
-        "trailing": spacing == "trailing",
+        "trailing": spacing in ("trailing", "fitted"),
         "bridge": spacing == "bridge",
-        "fit_to_size": False,
+        "fit_to_size": spacing == "fitted",
         "cfg_rescale": row.phi,
     }
     return {"zsnr": zsnr, "scheduler": types.get(spacing, "Automatic")}
