@@ -124,7 +124,7 @@ class Settings:
     )
     fit_to_size: bool = _row(
         True, "Fit to the image size", "ZSNR fit to size",
-        "Puts the first steps where the brightness of an image of this size is decided; without it, large images come "
+        "Puts the first steps where the brightness of an image of this size is set; without it, large images come "
         "out greyer. Works with trailing spacing on the zero-terminal-SNR schedule.",
     )
     # fmt: on

@@ -19,7 +19,10 @@ STEPS = (5, 10, 20, 25, 50)
 
 @dataclass(frozen=True)
 class Row:
-    """model: flawed, offset or fixed. spacing: None is what the WebUI gives the sampler by itself. steps: in the table."""
+    """model: flawed, offset or fixed. spacing: None is what the WebUI gives the sampler by itself.
+
+    steps: those that the stored table has.
+    """
 
     name: str
     model: str
