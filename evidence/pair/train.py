@@ -37,6 +37,8 @@ class Size:
 SIZES = (Size(16, 12288, 16, begins=0), Size(32, 8192, 16, begins=8000), Size(64, 6144, 8, begins=10000))
 # Which of them take turns, by how many have begun; the one that is still to learn most comes twice.
 _TURNS = {1: (0,), 2: (1, 0), 3: (2, 1, 2, 0)}
+# A training that goes on after that is for the largest, where brightness takes the longest to learn.
+_LATE, _LATE_TURNS = 14000, (2, 2, 2, 1, 2, 2, 2, 0)
 _RATE, _WARM_UP, _DECAY_SHARE, _AVERAGING = 1.5e-3, 100, 0.3, 0.998
 EMPTY_CAPTIONS = 0.1  # for classifier-free guidance
 OFFSET = 0.1  # Guttenberg 2023
@@ -48,7 +50,7 @@ def sizes_of(model: str) -> tuple[Size, ...]:
 
 
 def default_steps(model: str) -> int:
-    """As many as the stored weights were trained with; an hour or so on one core."""
+    """As many as the stored weights were trained with, an hour or so on one core; `large` then had 8000 more."""
     return 12000 if len(sizes_of(model)) == 1 else 14000
 
 
@@ -110,7 +112,8 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
 
 def size_of_step(step: int, sizes: Sequence[Size]) -> Size:
     """Which size is trained in a step; the same, however many steps there are in all."""
-    turns = _TURNS[sum(step >= size.begins for size in sizes)]
+    begun = sum(step >= size.begins for size in sizes)
+    turns = _LATE_TURNS if step >= _LATE and begun == len(SIZES) else _TURNS[begun]
     return sizes[turns[step % len(turns)]]
 
 
