@@ -25,7 +25,9 @@ CAPTION = "a ball on a floor"
 """It leaves open how bright the floor is, as prompts for such models mostly do."""
 CFG = 1.0
 """Guidance moves the brightness of all images of a caption to one value, both above and below."""
-SEEDS, STEPS, SIDE = 6, 20, 64
+SEEDS, STEPS, SIDE = 12, 20, 64
+SHOWN = 6
+"""Every other seed, from the one that is darkest with the extension to the brightest."""
 WAYS = {"The WebUI by itself": "the WebUI's default", "With this extension": "fitted"}
 _TILE, _GAP, _HEAD, _PAPER, _INK = 200, 6, 34, (255, 255, 255), (30, 30, 30)
 
@@ -39,10 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as clip:
         model = sample.load("large", Path(clip), given.weights)
         rows = {title: paint(model, way) for title, way in WAYS.items()}
+    from_dark = brightness(list(rows.values())[-1]).argsort()
+    chosen = from_dark[torch.linspace(0, SEEDS - 1, SHOWN).round().long()]
     for title, images in rows.items():
-        shown = ", ".join(f"{value:.2f}" for value in brightness(images).tolist())
+        shown = ", ".join(f"{value:.2f}" for value in brightness(images[from_dark]).tolist())
         print(f"{title}: mean brightness {shown}")
-    save_photographs(draw(rows), given.out)
+    save_photographs(draw({title: images[chosen] for title, images in rows.items()}), given.out)
     return 0
 
 
@@ -56,7 +60,7 @@ def paint(model: sample.Model, way: str) -> Tensor:
 
 def draw(rows: dict[str, Tensor]) -> Image.Image:
     """One row below the other, each with its title."""
-    width = SEEDS * (_TILE + _GAP) - _GAP
+    width = SHOWN * (_TILE + _GAP) - _GAP
     image = Image.new("RGB", (width, len(rows) * (_HEAD + _TILE + _GAP) - _GAP), _PAPER)
     pen = ImageDraw.Draw(image)
     for number, (title, images) in enumerate(rows.items()):

@@ -90,7 +90,7 @@ def _notes_on_own_choice(chosen: bool, traits: Traits, prediction: Prediction) -
     if chosen and prediction == "epsilon":
         text = (
             "From pure noise the error of an epsilon model is multiplied by 4519, even if it was trained so: expect a "
-            "broken image. Switch the zero-terminal-SNR schedule off, or use a v-prediction model."
+            "broken image. Tick v-prediction if the model predicts v, or switch the zero-terminal-SNR schedule off."
         )
         yield sentence(text)
     elif traits.zero_terminal_snr is not None and traits.zero_terminal_snr != chosen:

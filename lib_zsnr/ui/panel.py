@@ -89,7 +89,9 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
         view = host.view(values[:count], dict(zip(names, values[count:])), seen)
         updates = [_update(field, value, view) for field, value in zip(FIELDS, values)]
         about_it = [html.status(view), *panel.claims.updates(view), html.figure(view)]
-        return [*updates, *about_it, gr.update(interactive=view.has_preset), view.key]
+        # What was said of one checkpoint is not about another.
+        messages = [gr.update(value="") if view.key != seen else gr.update() for _ in range(2)]
+        return [*updates, *about_it, gr.update(interactive=view.has_preset), *messages, view.key]
 
     def save(*values: Any, claim: str = "") -> str:
         return _message(host.save_preset(values, claim))
@@ -102,7 +104,8 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
 
     event_options = {"queue": False, "show_progress": "hidden"}
     inputs = [*panel.controls, *page.values(), panel.seen]
-    outputs = [*panel.controls, panel.status, *panel.claims.parts, panel.figure, panel.forget, panel.seen]
+    messages = [panel.message, panel.claims.answer]
+    outputs = [*panel.controls, panel.status, *panel.claims.parts, panel.figure, panel.forget, *messages, panel.seen]
     for control in (*panel.controls, *page.values()):
         control.change(show, inputs=inputs, outputs=outputs, **event_options)
     panel.refresh.click(show, inputs=inputs, outputs=outputs, **event_options)

@@ -94,24 +94,36 @@ def names() -> list[str]:
     return [printable(title) for title in sd_models.checkpoints_list]
 
 
-def describe(checkpoint: Checkpoint | None) -> str:
-    """One sentence for people: what the checkpoint is, and the evidence."""
+def describe(checkpoint: Checkpoint | None, followed: bool = True) -> str:
+    """One sentence for people: what the checkpoint is, and the evidence. followed: whether its preset is used."""
     if checkpoint is None:
         return sentence("No checkpoint is loaded yet.")
+    preset = preset_of(checkpoint) if followed else {}
+    facts = _facts_of_preset(preset) if preset else _facts_of_file(checkpoint)
+    described = sentence("{name} \u2014 {fact}", name=checkpoint.name, fact=facts[0])
+    for fact in facts[1:]:
+        described = sentence("{described}, {fact}", described=described, fact=fact)
+    described = sentence("{described}.", described=described)
+    for note in (*checkpoint.traits.conflicts, checkpoint.traits.problem, store().message):
+        described = sentence("{described} {note}", described=described, note=note) if note else described
+    return described
+
+
+def _facts_of_preset(preset: Mapping[str, bool | float]) -> list[str]:
+    zero = preset["zero_terminal_snr"]
+    text = "zero terminal SNR" if zero else "normal schedule"
+    evidence = sentence("your preset for it is used")
+    prediction = sentence(_PREDICTION_NAMES["v" if preset["v_prediction"] else "epsilon"])
+    return [prediction, sentence("{fact} ({evidence})", fact=sentence(text), evidence=evidence)]
+
+
+def _facts_of_file(checkpoint: Checkpoint) -> list[str]:
     traits = checkpoint.traits
     facts = [_prediction_fact(checkpoint)]
     if traits.zero_terminal_snr is not None:
         text = "zero terminal SNR" if traits.zero_terminal_snr else "not trained to zero terminal SNR"
         facts.append(sentence("{fact} ({evidence})", fact=sentence(text), evidence=traits.zero_terminal_snr_evidence))
-    if preset_of(checkpoint):
-        facts.append(sentence("your preset for it is used"))
-    described = sentence("{name} \u2014 {fact}", name=checkpoint.name, fact=facts[0])
-    for fact in facts[1:]:
-        described = sentence("{described}, {fact}", described=described, fact=fact)
-    described = sentence("{described}.", described=described)
-    for note in (*traits.conflicts, traits.problem, store().message):
-        described = sentence("{described} {note}", described=described, note=note) if note else described
-    return described
+    return facts
 
 
 def _prediction_fact(checkpoint: Checkpoint) -> str:

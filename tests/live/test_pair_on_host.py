@@ -68,7 +68,7 @@ def test_an_unmarked_v_model_is_asked_claimed_and_paints_black(panel):
     panel.part("ask").click()
     panel.settle()
     said = panel.part("claim_answer").inner_text()
-    assert "% of it is in its answer, as of a model that predicts v. Its brightness hardly follows the noise" in said
+    assert 'looks like a v model with zero terminal SNR: press "It predicts v, with zero terminal SNR".' in said
     panel.part("claim_v_zsnr").click()
     panel.wait_for_status("your preset for it is used")
     for name, value in (("width", 128), ("height", 128), ("steps", 20)):
@@ -86,7 +86,7 @@ def test_an_ordinary_model_says_so_when_it_is_asked(panel):
     panel.wait_for_status("flawed — nothing in the file says what it predicts")
     panel.part("ask").click()
     panel.settle()
-    assert "as of a model that predicts epsilon." in panel.part("claim_answer").inner_text()
+    assert "looks like an ordinary epsilon model" in panel.part("claim_answer").inner_text()
 
 
 def test_both_are_known_for_what_they_are(pair):

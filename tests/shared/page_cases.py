@@ -49,11 +49,14 @@ def test_one_press_says_what_the_file_does_not_and_another_takes_it_back(panel):
     assert panel.part("claim_v").is_visible()
 
 
-def test_the_model_can_be_asked_what_it_predicts(panel):
+def test_the_model_can_be_asked_what_it_predicts(panel, checkpoints):
     panel.part("ask").click()
     panel.settle()
-    assert "epsilon was given pure noise, and" in panel.part("claim_answer").inner_text()
+    assert "of the pure noise it was given, " in panel.part("claim_answer").inner_text()
     assert panel.part("claim_v").is_visible()
+    panel.choose_checkpoint(checkpoints["v_zsnr"])
+    panel.wait_for_status("v_zsnr")
+    assert panel.part("claim_answer").inner_text() == ""
 
 
 def test_following_locks_what_the_checkpoint_decides(panel, checkpoints):
@@ -73,7 +76,7 @@ def test_following_locks_what_the_checkpoint_decides(panel, checkpoints):
 def test_a_choice_that_breaks_the_picture_is_named_with_the_remedy(panel):
     panel.tick("follow_checkpoint", False)
     panel.tick("zero_terminal_snr")
-    assert "expect a broken image. Switch the zero-terminal-SNR schedule off, or use a v-prediction" in panel.status
+    assert "expect a broken image. Tick v-prediction if the model predicts v, or switch the zero-" in panel.status
     panel.tick("zero_terminal_snr", False)
     assert "broken" not in panel.status
 

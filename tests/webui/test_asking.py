@@ -31,19 +31,19 @@ def load(role: str):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (
-            lambda x: x,
-            "epsilon was given pure noise, and 100 % of it is in its answer, as of a model that predicts eps",
-        ),
+        (lambda x: x, "epsilon looks like an ordinary epsilon model: of the pure noise it was given, 100 % is in its"),
         (
             lambda x: x * 0 - 0.3,
-            "and 0 % of it is in its answer, as of a model that predicts v. Its brightness hardly f",
+            'a v model with zero terminal SNR: press "It predicts v, with zero terminal SNR". (Why: ',
         ),
         (
             lambda x: 14 * (0.5 - x.mean(dim=(1, 2, 3), keepdim=True)).expand_as(x),
-            "follows the noise (14.0), as without",
+            'a v model of the normal schedule: press "This model predicts v". (Why: of the pure noise it was given',
         ),
-        (lambda x: 0.5 * x, "and 50 % of it is in its answer: too much for v-prediction, too little for epsilon."),
+        (
+            lambda x: 0.5 * x,
+            "does not look like an epsilon model, nor like a v model: of the pure noise it was given, 50",
+        ),
     ],
 )
 def test_the_sentence_says_what_the_answer_looks_like(host, monkeypatch, answer, said):
@@ -61,7 +61,16 @@ def test_the_sentence_says_what_the_answer_looks_like(host, monkeypatch, answer,
 @pytest.mark.parametrize("role", ["epsilon", "v_zsnr", "sd2_v", "sdxl_epsilon", "inpaint"])
 def test_every_kind_of_model_answers(host, role):
     load(role)
-    assert host.ask().startswith(f"{role} was given pure noise, and ")
+    said = host.ask()
+    assert said.startswith(role)
+    assert "of the pure noise it was given, " in said
+
+
+def test_what_is_not_on_offer_is_not_advised(host, monkeypatch):
+    """The WebUI found that the model predicts v; whether to zero terminal SNR is left."""
+    sd_model = load("sd2_v")
+    monkeypatch.setattr(sd_model, "apply_model", lambda x, t, cond: 14 * (0.5 - x.mean((1, 2, 3), True)).expand_as(x))
+    assert host.ask().startswith("sd2_v looks like the v model that it is taken for already:")
 
 
 def test_a_model_that_cannot_answer_is_said_to(host, monkeypatch):

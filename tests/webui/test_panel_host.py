@@ -67,8 +67,10 @@ def test_where_the_file_says_nothing_one_press_says_it_and_another_takes_it_back
     silent = host.view(values(), REQUEST, "")
     assert silent.offered == ("claim_v", "claim_v_zsnr")
     assert silent.prospect.endswith("If it predicts v, say so here.")
-    assert host.save_preset(values(cfg_rescale=0.4), "claim_v_zsnr") == "Saved for epsilon."
+    said = host.save_preset(values(cfg_rescale=0.4), "claim_v_zsnr")
+    assert said == 'Saved for epsilon. If its images come out broken, press "Take it back".'
     said = host.view(values(), REQUEST, silent.key)
+    assert said.checkpoint == "epsilon \u2014 v-prediction, zero terminal SNR (your preset for it is used)."
     assert said.locked == {"zero_terminal_snr": True, "v_prediction": True}
     assert (said.offered, said.prospect, said.claimed) == ((), "", True)
     assert host.view(values(), REQUEST, "").filled["cfg_rescale"] == 0.4
@@ -81,7 +83,7 @@ def test_where_the_file_says_nothing_one_press_says_it_and_another_takes_it_back
 @pytest.mark.parametrize(
     ("role", "offered", "prospect"),
     [
-        ("v_metadata", ("claim_v_zsnr",), "On the normal schedule v-prediction alone"),
+        ("v_metadata", (), ""),
         ("v_zsnr", (), ""),
         ("sd2_v", ("claim_v_zsnr",), "On the normal schedule v-prediction alone"),
         ("epsilon_ztsnr", ("claim_v_zsnr",), "As an epsilon model it cannot"),
@@ -95,12 +97,18 @@ def test_only_what_the_file_leaves_open_is_offered(host, role, offered, prospect
     assert bool(view.prospect) == bool(prospect)
 
 
-def test_a_choice_by_hand_and_a_preset_of_ones_own_are_not_questioned(host):
-    by_hand = host.view(values(follow_checkpoint=False), REQUEST, "")
-    assert (by_hand.offered, by_hand.prospect, by_hand.claimed) == ((), "", False)
-    host.save_preset(values())  # that it is an epsilon model
+def test_a_choice_by_hand_is_not_questioned_and_a_preset_of_something_else_leaves_it_open(host):
+    host.save_preset(values(cfg_rescale=0.2))
     saved = host.view(values(), REQUEST, "")
-    assert (saved.offered, saved.prospect, saved.claimed) == ((), "", False)
+    assert saved.checkpoint == "epsilon \u2014 epsilon prediction, normal schedule (your preset for it is used)."
+    assert (saved.offered, saved.claimed) == (("claim_v", "claim_v_zsnr"), False)
+    by_hand = host.view(values(follow_checkpoint=False), REQUEST, "")
+    assert by_hand.checkpoint.startswith("epsilon \u2014 nothing in the file says what it predicts")
+    assert (by_hand.offered, by_hand.prospect, by_hand.claimed) == ((), "", False)
+    load("v_zsnr")
+    host.save_preset(values(v_prediction=False))
+    against = host.view(values(), REQUEST, "")
+    assert (against.offered, against.prospect, against.claimed) == ((), "", False)
 
 
 def test_a_preset_is_filled_in_while_off_so_that_pasted_values_stay(host):

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lib_zsnr.core import asked
 from lib_zsnr.sentences import sentence
 from lib_zsnr.webui import hosts
 
 
-def ask(name: str) -> str:
-    """Ask the loaded model, which is called so; a sentence about its answer."""
+def ask(name: str, offered: Sequence[str]) -> str:
+    """Ask the loaded model, which is called so; what it looks like, and which of the CLAIMS on offer to press."""
     host = hosts.current()
     sd_model = host.loaded_model()
     try:
         answer = asked.ask(lambda x: host.answer_to(sd_model, x))
     except RuntimeError as error:
         return sentence("{name} could not be asked ({error}).", name=name, error=error)
-    return _sentence(name, answer)
-
-
-def _sentence(name: str, answer: asked.Answer) -> str:
+    share = round(100 * answer.noise_share)
+    why = sentence("of the pure noise it was given, {share} % is in its answer", share=share)
     if answer.prediction is None:
+        text = "{name} does not look like an epsilon model, nor like a v model: {why}."
+        return sentence(text, name=name, why=why)
+    if answer.prediction == "epsilon":
+        text = "{name} looks like an ordinary epsilon model: {why}. There is nothing to press."
+        return sentence(text, name=name, why=why)
+    return _advice(name, answer, why, offered)
+
+
+def _advice(name: str, answer: asked.Answer, why: str, offered: Sequence[str]) -> str:
+    """On a v model."""
+    if answer.zero_terminal_snr:
+        claim = "claim_v_zsnr"
         text = (
-            "{name} was given pure noise, and {share} % of it is in its answer: too much for v-prediction, too little "
-            "for epsilon. This says nothing."
-        )
-    elif answer.prediction == "epsilon":
-        text = "{name} was given pure noise, and {share} % of it is in its answer, as of a model that predicts epsilon."
-    elif answer.zero_terminal_snr:
-        text = (
-            "{name} was given pure noise, and {share} % of it is in its answer, as of a model that predicts v. Its "
-            "brightness hardly follows the noise ({gain}), as after training to zero terminal SNR."
+            '{name} looks like a v model with zero terminal SNR: press "It predicts v, with zero terminal SNR". (Why: '
+            "{why}, and the brightness of that hardly follows the noise, {gain}.)"
         )
     else:
+        claim = "claim_v"
         text = (
-            "{name} was given pure noise, and {share} % of it is in its answer, as of a model that predicts v. Its "
-            "brightness follows the noise ({gain}), as without training to zero terminal SNR."
+            '{name} looks like a v model of the normal schedule: press "This model predicts v". (Why: {why}, and the '
+            "brightness of that follows the noise, {gain}.)"
         )
-    share, gain = round(100 * answer.noise_share), f"{abs(answer.brightness_gain):.1f}"
-    return sentence(text, name=name, share=share, gain=gain)
+    if claim not in offered:
+        text = "{name} looks like the v model that it is taken for already: {why}. There is nothing to press."
+    return sentence(text, name=name, why=why, gain=f"{abs(answer.brightness_gain):.1f}")

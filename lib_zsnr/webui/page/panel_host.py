@@ -67,7 +67,8 @@ class WebuiPanelHost:
         filled = preset if by_name["follow_checkpoint"] is True and checkpoint.key != seen else {}
         if by_name["enabled"] is not True:
             return View(key=checkpoint.key, filled=filled)
-        view = View(checkpoints.describe(checkpoint), key=checkpoint.key, has_preset=bool(preset), filled=filled)
+        described = checkpoints.describe(checkpoint, by_name["follow_checkpoint"] is True)
+        view = View(described, key=checkpoint.key, has_preset=bool(preset), filled=filled)
         try:
             settings = parse(list({**by_name, **filled}.values()), settings_page.defaults())
             tab = preview_request.read(request)
@@ -97,7 +98,11 @@ class WebuiPanelHost:
             checkpoints.save_preset(checkpoint, {name: by_name[name] for name in PRESET_FIELDS})
         except (SettingsError, PresetError) as error:
             return str(error)
-        return sentence("Saved for {name}.", name=checkpoint.name)
+        if claim:
+            text = 'Saved for {name}. If its images come out broken, press "Take it back".'
+        else:
+            text = "Saved for {name}."
+        return sentence(text, name=checkpoint.name)
 
     def forget_preset(self) -> str:
         """Forget those of the loaded checkpoint."""
@@ -114,7 +119,7 @@ class WebuiPanelHost:
         checkpoint = _current()
         if checkpoint is None:
             return sentence("The selected checkpoint is not loaded yet, so it cannot be asked.")
-        return asking.ask(checkpoint.name)
+        return asking.ask(checkpoint.name, prospect.offered(checkpoint))
 
 
 def _current() -> checkpoints.Checkpoint | None:
@@ -125,10 +130,10 @@ def _current() -> checkpoints.Checkpoint | None:
 def _with_prospect(
     view: View, checkpoint: checkpoints.Checkpoint, preset: Mapping[str, Any], done: Mapping[str, bool | float]
 ) -> View:
-    """What a followed checkpoint gets; what a person has saved for it is not questioned."""
-    if preset:
-        return replace(view, claimed=prospect.is_claim(checkpoint, preset))
+    """What a followed checkpoint gets, and what a person can say of it; what was said already is not questioned."""
     offered = prospect.offered(checkpoint)
+    if prospect.is_claim(checkpoint, preset) or (preset and not offered):
+        return replace(view, claimed=bool(offered))
     can_be_asked = bool(offered) and hosts.current().can_be_asked
     said = prospect.prospect(checkpoint.traits, done)
     return replace(view, prospect=said, offered=offered, can_be_asked=can_be_asked)
