@@ -40,7 +40,7 @@ class Claims:
     @classmethod
     def build(cls, element_id: Callable[[str], str]) -> Claims:
         """The buttons, none of them shown yet."""
-        with gr.Row(visible=False) as row:
+        with gr.Row(visible=False, elem_classes=["zsnr-buttons"]) as row:
             buttons = {claim: _button(*LABELS[claim], element_id(claim)) for claim in CLAIMS}
             ask = _button(ASK_LABEL, ASK_TOOLTIP, element_id("ask"))
             take_back = _button(TAKE_BACK_LABEL, TAKE_BACK_TOOLTIP, element_id("take_back"))

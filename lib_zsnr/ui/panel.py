@@ -60,7 +60,7 @@ def build(accordion: Callable[..., Any], element_id: Callable[[str], str], host:
                 for name in row:
                     by_name[name] = _control(FIELD_BY_NAME[name], element_id(name), host.default(name))
         figure = gr.HTML(elem_id=element_id("preview"), elem_classes=["zsnr-preview-box"])
-        with gr.Row():
+        with gr.Row(elem_classes=["zsnr-buttons"]):
             save = gr.Button(SAVE_LABEL, size="sm", elem_id=element_id("save_preset"))
             forget = gr.Button(FORGET_LABEL, size="sm", elem_id=element_id("forget_preset"), interactive=False)
             save.webui_tooltip, forget.webui_tooltip = SAVE_TOOLTIP, FORGET_TOOLTIP
