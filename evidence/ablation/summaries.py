@@ -58,6 +58,21 @@ def by_spacing(table: Table, number: str) -> list[str]:
     return lines
 
 
+def fitted(table: Table) -> list[str]:
+    """Lines of Markdown: what fitting to the size adds to trailing, without rescale but for the last column."""
+    head = ["Sampler, steps", "black", "white", "brightness error", "sampling error", "frechet", "frechet, phi 0.7"]
+    lines = _head(head)
+    ways = {"trailing": (rows.ALL_BUT_RESCALE, rows.PAPER), "fitted": (rows.FITTED, rows.BY_DEFAULT)}
+    for sampler in SAMPLERS:
+        for steps in rows.FITTED.steps:
+            for way, (plain, rescaled) in ways.items():
+                of_plain = ("black", "white", "brightness_error", "sampling_error", "frechet")
+                numbers = [_number(table, plain, sampler, steps, name) for name in of_plain]
+                numbers.append(_number(table, rescaled, sampler, steps, "frechet"))
+                lines.append(_line([f"{sampler}, {steps}: {way}", *numbers]))
+    return lines
+
+
 def _grid(table: Table, columns: Sequence[Column]) -> list[str]:
     lines = _head(["Sampler, steps", *(title for title, _, _ in columns)])
     for sampler in SAMPLERS:
@@ -83,7 +98,8 @@ def _line(parts: Iterable[str]) -> str:
 
 def all_of(table: Table) -> list[list[str]]:
     """Every table, in the order of the page."""
-    return [by_steps(table), by_phi(table), by_spacing(table, "sampling_error"), by_spacing(table, "frechet")]
+    spaced = (by_spacing(table, "sampling_error"), by_spacing(table, "frechet"))
+    return [by_steps(table), by_phi(table), *spaced, fitted(table)]
 
 
 if __name__ == "__main__":
