@@ -196,7 +196,8 @@ class SharedRoundTrip:
         assert_comes_back(driver, request)
 
     def test_where_every_step_skips_the_guidance_nothing_is_rescaled(self, driver: Driver):
-        settings = {"s_min_uncond_all": True}
+        # reForge asks the option alone, whatever the request says.
+        settings = {"s_min_uncond_all": True, "s_min_uncond": 100.0}
         request = request_of(driver, "epsilon", zsnr={"enabled": True}, s_min_uncond=100.0, override_settings=settings)
         assert said(made(driver.txt2img(**request)))["ZSNR CFG rescale"] == "0"
         assert_comes_back(driver, request)
