@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modules.a1111 import processing_base as a1111
-from modules.a1111.processing_base import decode_latent_batch, encode, find_checkpoint, opt_C, opt_f  # noqa: F401
+from modules.a1111.processing_base import (  # noqa: F401
+    decode_latent_batch,
+    encode,
+    find_checkpoint,
+    opt_C,
+    opt_f,
+    txt2img_image_conditioning,
+)
 
 HOOK_CALLS_OF_HIRES = 2
 """Forge runs the scripts' last hook twice before the hires pass, and throws away what the first one did to the model's
