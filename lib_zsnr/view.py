@@ -18,7 +18,7 @@ class View:
     """checkpoint: a sentence about the loaded one. key: what its preset is kept under; "" where none is loaded.
 
     prospect: what this checkpoint can and cannot get from the extension; "" where it gets everything.
-    offered: those of CLAIMS that its file leaves open. can_be_asked: whether the model itself can be asked then.
+    offered: those of CLAIMS that its file leaves open; where there are any, the model itself can be asked.
     claimed: whether one of CLAIMS is what was saved for it.
 
     locked: fields that are not editable now, with their values. filled: values that a preset brings.
@@ -29,7 +29,6 @@ class View:
     checkpoint: str = ""
     prospect: str = ""
     offered: tuple[str, ...] = ()
-    can_be_asked: bool = False
     claimed: bool = False
     key: str = ""
     has_preset: bool = False

@@ -70,7 +70,7 @@ PACKAGES: dict[str, set[str]] = {layer: set() for layer in LAYERS} | {
     "lib_zsnr.checkpoint": {"yaml"},
     "lib_zsnr.ui": {"gradio"},
     "lib_zsnr.webui.errors": {"fastapi"},
-    "lib_zsnr.webui.hosts": {"torch", "modules", "k_diffusion", "backend", "ldm_patched"},
+    "lib_zsnr.webui.hosts": {"torch", "modules", "k_diffusion", "backend", "ldm_patched", "modules_forge"},
     "lib_zsnr.webui.sampling": {"torch", "modules"},
     "lib_zsnr.webui": {"modules"},
     "lib_zsnr.webui.request": {"modules"},
@@ -89,6 +89,7 @@ ONE_HOST_ONLY = (
     "modules.sd_samplers_lcm",
     "modules.sd_samplers_timesteps",
     "modules.sd_samplers_timesteps_impl",
+    "modules_forge",
 )
 FILE_LINES = dict.fromkeys(LAYERS, 200) | {"scripts": 79}
 FUNCTION_LINES = 40

@@ -53,7 +53,7 @@ class Claims:
 
     def updates(self, view: View) -> list[Any]:
         """Which are shown."""
-        shown = [claim in view.offered for claim in self.buttons] + [view.can_be_asked, view.claimed]
+        shown = [claim in view.offered for claim in self.buttons] + [bool(view.offered), view.claimed]
         return [gr.update(visible=each) for each in (any(shown), *shown)]
 
 

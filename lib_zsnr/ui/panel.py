@@ -28,6 +28,7 @@ ROWS = (
 SAVE_LABEL, FORGET_LABEL = "Save for this checkpoint", "Forget"
 SAVE_TOOLTIP = "Keeps these switches for the loaded checkpoint and brings them back whenever it is followed."
 FORGET_TOOLTIP = "Removes what was saved for the loaded checkpoint."
+_EVENT: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,19 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
         messages = [gr.update(value="") if view.key != seen else gr.update() for _ in range(2)]
         return [*updates, *about_it, gr.update(interactive=view.has_preset), *messages, view.key]
 
+    inputs = [*panel.controls, *page.values(), panel.seen]
+    messages = [panel.message, panel.claims.answer]
+    outputs = [*panel.controls, panel.status, *panel.claims.parts, panel.figure, panel.forget, *messages, panel.seen]
+    for control in (*panel.controls, *page.values()):
+        control.change(show, inputs=inputs, outputs=outputs, **_EVENT)
+    panel.refresh.click(show, inputs=inputs, outputs=outputs, **_EVENT)
+    for pressed in _connect_buttons(panel, host):
+        pressed.then(show, inputs=inputs, outputs=outputs, **_EVENT)
+
+
+def _connect_buttons(panel: Panel, host: PanelHost) -> list[Any]:
+    """Have each button say beneath it what came of the press. Returns the presses that change what is shown."""
+
     def save(*values: Any, claim: str = "") -> str:
         return _message(host.save_preset(values, claim))
 
@@ -102,22 +116,15 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
     def ask() -> str:
         return _message(host.ask())
 
-    event_options = {"queue": False, "show_progress": "hidden"}
-    inputs = [*panel.controls, *page.values(), panel.seen]
-    messages = [panel.message, panel.claims.answer]
-    outputs = [*panel.controls, panel.status, *panel.claims.parts, panel.figure, panel.forget, *messages, panel.seen]
-    for control in (*panel.controls, *page.values()):
-        control.change(show, inputs=inputs, outputs=outputs, **event_options)
-    panel.refresh.click(show, inputs=inputs, outputs=outputs, **event_options)
-    pressed = [panel.save.click(save, inputs=panel.controls, outputs=panel.message, **event_options)]
-    for claim, button in panel.claims.buttons.items():
+    claims = panel.claims
+    pressed = [panel.save.click(save, inputs=panel.controls, outputs=panel.message, **_EVENT)]
+    for claim, button in claims.buttons.items():
         said = partial(save, claim=claim)
-        pressed.append(button.click(said, inputs=panel.controls, outputs=panel.claims.answer, **event_options))
-    for button, answer in ((panel.forget, panel.message), (panel.claims.take_back, panel.claims.answer)):
-        pressed.append(button.click(forget, outputs=answer, **event_options))
-    panel.claims.ask.click(ask, outputs=panel.claims.answer, **event_options)
-    for event in pressed:
-        event.then(show, inputs=inputs, outputs=outputs, **event_options)
+        pressed.append(button.click(said, inputs=panel.controls, outputs=claims.answer, **_EVENT))
+    for button, answer in ((panel.forget, panel.message), (claims.take_back, claims.answer)):
+        pressed.append(button.click(forget, outputs=answer, **_EVENT))
+    claims.ask.click(ask, outputs=claims.answer, **_EVENT)
+    return pressed
 
 
 def _update(field: Field, value: Any, view: View) -> Any:

@@ -74,6 +74,18 @@ def test_ticking_changes_the_image_and_unticking_brings_the_old_one_back(panel: 
     assert picture(panel) == before
 
 
+@pytest.mark.parametrize("panel", ["light"], indirect=True)
+def test_a_loaded_model_can_be_asked_what_it_predicts(panel: PanelPage, driver: LiveDriver):
+    panel.press_label()
+    panel.choose_checkpoint(driver.checkpoints()["epsilon"])
+    panel.wait_for_status("epsilon — nothing in the file says what it predicts")
+    make_small(panel)
+    generate(panel)  # where a checkpoint is loaded only for an image
+    panel.part("ask").click()
+    panel.settle()
+    assert "of the pure noise it was given, " in panel.part("claim_answer").inner_text()
+
+
 def test_the_img2img_tab_has_a_panel_of_its_own(panel: PanelPage):
     panel.go_to("img2img")
     assert not panel.is_on

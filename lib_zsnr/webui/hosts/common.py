@@ -17,11 +17,6 @@ from lib_zsnr.webui.hosts.protocol import OwnGrid, SamplingFunction
 class Common:
     """The part of `hosts.protocol.Host` that is the same in all of them."""
 
-    can_be_asked = False
-
-    def answer_to(self, sd_model: Any, x: Tensor) -> Tensor:
-        raise NotImplementedError("asked only where can_be_asked says so")
-
     def rescales_every_schedule(self) -> bool:
         return option_is_on()
 

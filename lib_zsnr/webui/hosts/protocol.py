@@ -56,8 +56,6 @@ class Host(Protocol):
     reads_markers: bool
     """Whether it samples a file that is marked zero SNR on such a schedule by itself, and takes what it writes of that
     back from an infotext."""
-    can_be_asked: bool
-    """Whether a loaded model can be asked what it predicts: see `answer_to`."""
 
     def loaded_model(self) -> Any | None:
         """The model that is loaded now, None where there is none. Loads nothing."""
@@ -66,7 +64,7 @@ class Host(Protocol):
         """The loaded UNet's raw answer to x `[B, C, H, W]` at the last timestep, without a caption; float32 on the CPU.
 
         Waits for the image that is being made. Raises RuntimeError where the model cannot answer (out of memory, an
-        input of more channels); only for a WebUI of which `can_be_asked` says so.
+        input of more channels).
         """
 
     def model_to_show(self) -> Any | None:

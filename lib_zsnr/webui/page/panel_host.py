@@ -119,6 +119,9 @@ class WebuiPanelHost:
         checkpoint = _current()
         if checkpoint is None:
             return sentence("The selected checkpoint is not loaded yet, so it cannot be asked.")
+        host = hosts.current()
+        if host.loaded_model() is not host.model_to_show():
+            return sentence("This WebUI loads a checkpoint when an image is made: generate one, then ask again.")
         return asking.ask(checkpoint.name, prospect.offered(checkpoint))
 
 
@@ -134,9 +137,7 @@ def _with_prospect(
     offered = prospect.offered(checkpoint)
     if prospect.is_claim(checkpoint, preset) or (preset and not offered):
         return replace(view, claimed=bool(offered))
-    can_be_asked = bool(offered) and hosts.current().can_be_asked
-    said = prospect.prospect(checkpoint.traits, done)
-    return replace(view, prospect=said, offered=offered, can_be_asked=can_be_asked)
+    return replace(view, prospect=prospect.prospect(checkpoint.traits, done), offered=offered)
 
 
 def _to_come(name: str) -> str:

@@ -22,7 +22,6 @@ class A1111(Common):
 
     name = "AUTOMATIC1111's WebUI"
     reads_markers = False
-    can_be_asked = True
 
     def loaded_model(self) -> Any | None:
         return sd_models.model_data.sd_model  # not shared.sd_model, which loads one

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
+from backend.sampling.sampling_function import sampling_cleanup, sampling_prepare
 from torch import Tensor
 
 from lib_zsnr.plan.facts import Model
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.common import Common, repaired_after_errors
 from lib_zsnr.webui.hosts.forge import installing, looked_at, model, other_rescale, predictor
+from lib_zsnr.webui.hosts.forge_asking import raw_answer
 from lib_zsnr.webui.hosts.protocol import Installed, PlanForModel
 
 
@@ -22,6 +24,10 @@ class Forge(Common):
 
     def loaded_model(self) -> Any | None:
         return model.loaded()
+
+    def answer_to(self, sd_model: Any, x: Tensor) -> Tensor:
+        dtype = sd_model.forge_objects.unet.model.computation_dtype
+        return raw_answer(sd_model, x, dtype, sampling_prepare, sampling_cleanup)
 
     def model_to_show(self) -> Any | None:
         return model.to_show()

@@ -6,12 +6,14 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from modules import sd_models
+from modules_forge.forge_sampler import sampling_cleanup, sampling_prepare
 from torch import Tensor
 
 from lib_zsnr.plan.facts import Model
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.cfg_function import rescaler_of
 from lib_zsnr.webui.hosts.common import Common, repaired_after_errors
+from lib_zsnr.webui.hosts.forge_asking import raw_answer
 from lib_zsnr.webui.hosts.own_samplers import family_of
 from lib_zsnr.webui.hosts.protocol import Installed, PlanForModel
 from lib_zsnr.webui.hosts.reforge import installing, looked_at, model, sampling_object
@@ -25,6 +27,11 @@ class ReForge(Common):
 
     def loaded_model(self) -> Any | None:
         return sd_models.model_data.sd_model  # not shared.sd_model, which loads one
+
+    def answer_to(self, sd_model: Any, x: Tensor) -> Tensor:
+        model = sd_model.forge_objects.unet.model
+        dtype = model.get_dtype() if model.manual_cast_dtype is None else model.manual_cast_dtype
+        return raw_answer(sd_model, x, dtype, sampling_prepare, sampling_cleanup)
 
     def model_to_show(self) -> Any | None:
         return self.loaded_model()

@@ -10,6 +10,7 @@ class KModel(torch.nn.Module):
     def __init__(self, model, k_predictor):
         super().__init__()
         self.diffusion_model, self.predictor = model, k_predictor
+        self.computation_dtype = torch.float32
 
     def apply_model(self, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **kwargs):
         """-> the denoised image. t: the sigma of each row, not the timestep."""

@@ -95,3 +95,11 @@ def _condition(text):
 
 def _rows(text, rows):
     return {key: value[rows] for key, value in text.items()} if isinstance(text, dict) else text[rows]
+
+
+def sampling_prepare(unet, x) -> None:
+    """In the host it takes the UNet to the device, makes room in the memory, and has ControlNet get ready."""
+
+
+def sampling_cleanup(unet) -> None:
+    """What that has taken is given back."""
