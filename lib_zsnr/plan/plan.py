@@ -41,6 +41,11 @@ class Plan:
     follow_report: str = ""
 
     @property
+    def levels_are_ours(self) -> bool:
+        """Whether the sampler visits other noise levels than the WebUI would have it visit."""
+        return self.zero_terminal_snr or self.spacing is not None
+
+    @property
     def spacing_name(self) -> str:
         """The name of the spacing, "" for the WebUI's own levels."""
         return "" if self.spacing is None else self.spacing.name

@@ -20,12 +20,12 @@ from tests.live.tiny_checkpoints import CACHE_VARIABLE
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
-_WIDTH, _TEXT, _TIME = 320, 768, 1280
-_MARKERS = ("v_pred", "ztsnr")
+WIDTH, TEXT, TIME = 320, 768, 1280
+MARKERS = ("v_pred", "ztsnr")
 # Marker tensors and metadata of each; the weights are the same in all.
 ROLES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "epsilon": ((), {}),
-    "v_zsnr": (_MARKERS, {}),
+    "v_zsnr": (MARKERS, {}),
     "epsilon_ztsnr": (("ztsnr",), {}),
     "v_metadata": ((), {"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True"}),
 }
@@ -34,94 +34,94 @@ _SAME = {"same_config_a": "epsilon", "same_config_b": "v_zsnr"}
 CHECKPOINTS = {role: f"{role}.safetensors" for role in (*ROLES, *_SAME)}
 
 
-def _layer(name: str, *shape: int, bias: bool = True) -> Shapes:
+def weights(name: str, *shape: int, bias: bool = True) -> Shapes:
     """A linear layer or a convolution, or with one number a normalisation."""
     yield f"{name}.weight", shape
     if bias:
         yield f"{name}.bias", shape[:1]
 
 
-def _block(name: str, inside: int, outside: int) -> Shapes:
+def residual_block(name: str, inside: int, outside: int) -> Shapes:
     """A residual block of the UNet."""
-    yield from _layer(f"{name}.in_layers.0", inside)
-    yield from _layer(f"{name}.in_layers.2", outside, inside, 3, 3)
-    yield from _layer(f"{name}.emb_layers.1", outside, _TIME)
-    yield from _layer(f"{name}.out_layers.0", outside)
-    yield from _layer(f"{name}.out_layers.3", outside, outside, 3, 3)
+    yield from weights(f"{name}.in_layers.0", inside)
+    yield from weights(f"{name}.in_layers.2", outside, inside, 3, 3)
+    yield from weights(f"{name}.emb_layers.1", outside, TIME)
+    yield from weights(f"{name}.out_layers.0", outside)
+    yield from weights(f"{name}.out_layers.3", outside, outside, 3, 3)
     if inside != outside:
-        yield from _layer(f"{name}.skip_connection", outside, inside, 1, 1)
+        yield from weights(f"{name}.skip_connection", outside, inside, 1, 1)
 
 
-def _transformer(name: str, width: int) -> Shapes:
-    """A block of attention of the UNet."""
-    yield from _layer(f"{name}.norm", width)
-    yield from _layer(f"{name}.proj_in", width, width, 1, 1)
-    inner = f"{name}.transformer_blocks.0"
-    for attention, context in (("attn1", width), ("attn2", _TEXT)):
-        yield from _layer(f"{inner}.{attention}.to_q", width, width, bias=False)
-        yield from _layer(f"{inner}.{attention}.to_k", width, context, bias=False)
-        yield from _layer(f"{inner}.{attention}.to_v", width, context, bias=False)
-        yield from _layer(f"{inner}.{attention}.to_out.0", width, width)
-    yield from _layer(f"{inner}.ff.net.0.proj", 8 * width, width)
-    yield from _layer(f"{inner}.ff.net.2", width, 4 * width)
-    for number in (1, 2, 3):
-        yield from _layer(f"{inner}.norm{number}", width)
-    yield from _layer(f"{name}.proj_out", width, width, 1, 1)
+def transformer(name: str, width: int, context: int = TEXT, depth: int = 1, kernel: tuple[int, ...] = (1, 1)) -> Shapes:
+    """A block of attention of the UNet. context: the width of the text. kernel: of its first and last layer."""
+    yield from weights(f"{name}.norm", width)
+    yield from weights(f"{name}.proj_in", width, width, *kernel)
+    for inner in (f"{name}.transformer_blocks.{number}" for number in range(depth)):
+        for attention, source in (("attn1", width), ("attn2", context)):
+            yield from weights(f"{inner}.{attention}.to_q", width, width, bias=False)
+            yield from weights(f"{inner}.{attention}.to_k", width, source, bias=False)
+            yield from weights(f"{inner}.{attention}.to_v", width, source, bias=False)
+            yield from weights(f"{inner}.{attention}.to_out.0", width, width)
+        yield from weights(f"{inner}.ff.net.0.proj", 8 * width, width)
+        yield from weights(f"{inner}.ff.net.2", width, 4 * width)
+        for number in (1, 2, 3):
+            yield from weights(f"{inner}.norm{number}", width)
+    yield from weights(f"{name}.proj_out", width, width, *kernel)
 
 
 def _unet() -> Shapes:
     """One level with one block: in, middle, and two of them out."""
     name = "model.diffusion_model"
-    yield from _layer(f"{name}.time_embed.0", _TIME, _WIDTH)
-    yield from _layer(f"{name}.time_embed.2", _TIME, _TIME)
-    yield from _layer(f"{name}.input_blocks.0.0", _WIDTH, 4, 3, 3)
-    yield from _block(f"{name}.input_blocks.1.0", _WIDTH, _WIDTH)
-    yield from _transformer(f"{name}.input_blocks.1.1", _WIDTH)
-    yield from _block(f"{name}.middle_block.0", _WIDTH, _WIDTH)
-    yield from _transformer(f"{name}.middle_block.1", _WIDTH)
-    yield from _block(f"{name}.middle_block.2", _WIDTH, _WIDTH)
+    yield from weights(f"{name}.time_embed.0", TIME, WIDTH)
+    yield from weights(f"{name}.time_embed.2", TIME, TIME)
+    yield from weights(f"{name}.input_blocks.0.0", WIDTH, 4, 3, 3)
+    yield from residual_block(f"{name}.input_blocks.1.0", WIDTH, WIDTH)
+    yield from transformer(f"{name}.input_blocks.1.1", WIDTH)
+    yield from residual_block(f"{name}.middle_block.0", WIDTH, WIDTH)
+    yield from transformer(f"{name}.middle_block.1", WIDTH)
+    yield from residual_block(f"{name}.middle_block.2", WIDTH, WIDTH)
     for number in (0, 1):
-        yield from _block(f"{name}.output_blocks.{number}.0", 2 * _WIDTH, _WIDTH)
-        yield from _transformer(f"{name}.output_blocks.{number}.1", _WIDTH)
-    yield from _layer(f"{name}.out.0", _WIDTH)
-    yield from _layer(f"{name}.out.2", 4, _WIDTH, 3, 3)
+        yield from residual_block(f"{name}.output_blocks.{number}.0", 2 * WIDTH, WIDTH)
+        yield from transformer(f"{name}.output_blocks.{number}.1", WIDTH)
+    yield from weights(f"{name}.out.0", WIDTH)
+    yield from weights(f"{name}.out.2", 4, WIDTH, 3, 3)
 
 
 def _vae_block(name: str, inside: int, outside: int) -> Shapes:
-    yield from _layer(f"{name}.norm1", inside)
-    yield from _layer(f"{name}.conv1", outside, inside, 3, 3)
-    yield from _layer(f"{name}.norm2", outside)
-    yield from _layer(f"{name}.conv2", outside, outside, 3, 3)
+    yield from weights(f"{name}.norm1", inside)
+    yield from weights(f"{name}.conv1", outside, inside, 3, 3)
+    yield from weights(f"{name}.norm2", outside)
+    yield from weights(f"{name}.conv2", outside, outside, 3, 3)
     if inside != outside:
-        yield from _layer(f"{name}.nin_shortcut", outside, inside, 1, 1)
+        yield from weights(f"{name}.nin_shortcut", outside, inside, 1, 1)
 
 
 def _vae_middle(name: str) -> Shapes:
     yield from _vae_block(f"{name}.mid.block_1", 512, 512)
-    yield from _layer(f"{name}.mid.attn_1.norm", 512)
+    yield from weights(f"{name}.mid.attn_1.norm", 512)
     for part in ("q", "k", "v", "proj_out"):
-        yield from _layer(f"{name}.mid.attn_1.{part}", 512, 512, 1, 1)
+        yield from weights(f"{name}.mid.attn_1.{part}", 512, 512, 1, 1)
     yield from _vae_block(f"{name}.mid.block_2", 512, 512)
 
 
-def _vae() -> Shapes:
+def vae() -> Shapes:
     """The VAE in its real size."""
     widths = (128, 256, 512, 512)
     encoder, decoder = "first_stage_model.encoder", "first_stage_model.decoder"
-    yield from _layer(f"{encoder}.conv_in", 128, 3, 3, 3)
+    yield from weights(f"{encoder}.conv_in", 128, 3, 3, 3)
     inside = 128
     for level, width in enumerate(widths):
         for number in range(2):
             yield from _vae_block(f"{encoder}.down.{level}.block.{number}", inside, width)
             inside = width
         if level < 3:
-            yield from _layer(f"{encoder}.down.{level}.downsample.conv", width, width, 3, 3)
+            yield from weights(f"{encoder}.down.{level}.downsample.conv", width, width, 3, 3)
     yield from _vae_middle(encoder)
-    yield from _layer(f"{encoder}.norm_out", 512)
-    yield from _layer(f"{encoder}.conv_out", 8, 512, 3, 3)
-    yield from _layer("first_stage_model.quant_conv", 8, 8, 1, 1)
-    yield from _layer("first_stage_model.post_quant_conv", 4, 4, 1, 1)
-    yield from _layer(f"{decoder}.conv_in", 512, 4, 3, 3)
+    yield from weights(f"{encoder}.norm_out", 512)
+    yield from weights(f"{encoder}.conv_out", 8, 512, 3, 3)
+    yield from weights("first_stage_model.quant_conv", 8, 8, 1, 1)
+    yield from weights("first_stage_model.post_quant_conv", 4, 4, 1, 1)
+    yield from weights(f"{decoder}.conv_in", 512, 4, 3, 3)
     yield from _vae_middle(decoder)
     inside = 512
     for level in (3, 2, 1, 0):
@@ -129,28 +129,28 @@ def _vae() -> Shapes:
             yield from _vae_block(f"{decoder}.up.{level}.block.{number}", inside, widths[level])
             inside = widths[level]
         if level:
-            yield from _layer(f"{decoder}.up.{level}.upsample.conv", inside, inside, 3, 3)
-    yield from _layer(f"{decoder}.norm_out", 128)
-    yield from _layer(f"{decoder}.conv_out", 3, 128, 3, 3)
+            yield from weights(f"{decoder}.up.{level}.upsample.conv", inside, inside, 3, 3)
+    yield from weights(f"{decoder}.norm_out", 128)
+    yield from weights(f"{decoder}.conv_out", 3, 128, 3, 3)
 
 
-def _text_encoder() -> Shapes:
+def text_encoder() -> Shapes:
     """CLIP's text encoder in its real size."""
     name = "cond_stage_model.transformer.text_model"
-    yield f"{name}.embeddings.token_embedding.weight", (49408, _TEXT)
-    yield f"{name}.embeddings.position_embedding.weight", (77, _TEXT)
+    yield f"{name}.embeddings.token_embedding.weight", (49408, TEXT)
+    yield f"{name}.embeddings.position_embedding.weight", (77, TEXT)
     for number in range(12):
         layer = f"{name}.encoder.layers.{number}"
         for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            yield from _layer(f"{layer}.self_attn.{part}", _TEXT, _TEXT)
-        yield from _layer(f"{layer}.mlp.fc1", 4 * _TEXT, _TEXT)
-        yield from _layer(f"{layer}.mlp.fc2", _TEXT, 4 * _TEXT)
-        yield from _layer(f"{layer}.layer_norm1", _TEXT)
-        yield from _layer(f"{layer}.layer_norm2", _TEXT)
-    yield from _layer(f"{name}.final_layer_norm", _TEXT)
+            yield from weights(f"{layer}.self_attn.{part}", TEXT, TEXT)
+        yield from weights(f"{layer}.mlp.fc1", 4 * TEXT, TEXT)
+        yield from weights(f"{layer}.mlp.fc2", TEXT, 4 * TEXT)
+        yield from weights(f"{layer}.layer_norm1", TEXT)
+        yield from weights(f"{layer}.layer_norm2", TEXT)
+    yield from weights(f"{name}.final_layer_norm", TEXT)
 
 
-def _filled(name: str, shape: tuple[int, ...]) -> torch.Tensor:
+def filled(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     """Noise that keeps the size of what runs through the layer; no layer is left at zero."""
     noise = np.random.default_rng(list(hashlib.sha256(name.encode()).digest())).standard_normal(shape, np.float32)
     if name.endswith("bias"):
@@ -177,8 +177,8 @@ def ensure(fallback: Path) -> Path:
 def write(folder: Path) -> None:
     """One file for each role."""
     folder.mkdir(parents=True)
-    parts = (*_unet(), *_vae(), *_text_encoder())
-    tensors = {name: _filled(name, shape) for name, shape in parts}
+    parts = (*_unet(), *vae(), *text_encoder())
+    tensors = {name: filled(name, shape) for name, shape in parts}
     for role, (markers, metadata) in ROLES.items():
         marked = {**tensors, **{marker: torch.empty(0) for marker in markers}}
         save_file(marked, folder / CHECKPOINTS[role], metadata=metadata or None)

@@ -104,17 +104,6 @@ def test_cfg_rescale_is_left_to_what_the_webui_has_for_it(driver: LiveDriver):
     assert "ZSNR CFG rescale: 0," in both.infotext
 
 
-@pytest.mark.parametrize("sampler", ["Euler CFG++", "DPM++ 2M CFG++"])
-def test_cfg_rescale_reaches_the_cfgpp_samplers_too(driver: LiveDriver, sampler: str):
-    """They put a function of their own on the guidance, on some WebUIs in the place of all others."""
-    request = on(driver, "v_zsnr", steps=4, sampler_name=sampler, cfg_scale=2)
-    rescaled, plain = (
-        made(driver.txt2img(**{**request, "zsnr": {"enabled": True, "cfg_rescale": phi}})) for phi in (0.7, 0)
-    )
-    assert "ZSNR CFG rescale: 0.7" in rescaled.infotext
-    assert rescaled.images[0].tobytes() != plain.images[0].tobytes()
-
-
 def test_the_hires_pass_has_a_cfg_scale_of_its_own(driver: LiveDriver):
     """At scale 1 there is no guidance to rescale, and the infotext says so."""
     hires = {"enable_hr": True, "hr_scale": 2, "denoising_strength": 0.5, "hr_upscaler": "Latent", "steps": 4}

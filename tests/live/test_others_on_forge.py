@@ -88,6 +88,7 @@ def test_the_prompt_tag_leaves_another_scripts_schedule_alone(driver: LiveDriver
 
 @pytest.mark.parametrize("sampler", ["Euler CFG++", "DPM++ 2M CFG++"])
 def test_the_guidance_of_cfg_plus_plus_is_rescaled_too(driver: LiveDriver, sampler: str):
+    """They put a function of their own on the guidance, on some WebUIs in the place of all others."""
     request = on(driver, steps=4, sampler_name=sampler, cfg_scale=2)
     with_it = made(driver.txt2img(**request))
     without = made(driver.txt2img(**{**request, "zsnr": UNSCALED}))

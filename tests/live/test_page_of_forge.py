@@ -108,6 +108,33 @@ def test_png_info_sends_every_value_back(panel: PanelPage, driver: LiveDriver, t
 
 
 @pytest.mark.parametrize("panel", ["light"], indirect=True)
+def test_a_preset_is_saved_used_and_forgotten(panel: PanelPage, driver: LiveDriver):
+    panel.press_label()
+    panel.choose_checkpoint(driver.checkpoints()["epsilon"])
+    panel.wait_for_status("epsilon — nothing in the file says what it predicts")
+    make_small(panel)
+    panel.tick("follow_checkpoint", False)
+    panel.tick("v_prediction")
+    panel.set_phi(0.35)
+    panel.part("save_preset").click()
+    panel.settle()
+    assert panel.part("preset_message").inner_text() == "Saved for epsilon."
+    try:
+        panel.tick("follow_checkpoint")
+        panel.wait_for_status("your preset for it is used")
+        infotext = generate(panel)
+        assert "ZSNR v-prediction: True" in infotext
+        assert "ZSNR CFG rescale: 0.35" in infotext
+    finally:
+        panel.part("forget_preset").click()
+        panel.settle()
+    assert panel.part("preset_message").inner_text() == "Forgotten for epsilon."
+    assert "preset" not in panel.status
+    panel.set_number("#txt2img_seed", 7)
+    assert "ZSNR v-prediction: False" in generate(panel)
+
+
+@pytest.mark.parametrize("panel", ["light"], indirect=True)
 def test_thirty_images_in_a_row_are_all_shown(panel: PanelPage):
     """The page was once seen to stay at 50 % after the image was made."""
     panel.press_label()

@@ -67,7 +67,7 @@ def install(
 ) -> Guidance | None:
     """Put the plan on the sampler until `undo` is closed. Used by a sampler call and by the preview."""
     family = hosts.current().family_of(sampler)
-    masked = family == "timesteps" and getattr(p, "mask", None) is not None
+    masked = family == "timesteps" and plan.levels_are_ours and getattr(p, "mask", None) is not None
     installed = hosts.current().install(undo, sampler, plan, plan_for_refiner, watch_x=masked)
     if family == "timesteps":
         blended = installed.guidance if masked else None
