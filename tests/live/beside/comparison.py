@@ -86,7 +86,7 @@ class Comparison:
         self.expect(found.theirs > AT_WORK, "their effect is lost with ours on")
         self.expect(found.ours > AT_WORK, "ours is lost with their effect on")
         if not (self.sampler == "DDIM" and (self.row.is_img2img or self.row.inner)):
-            # In image-to-image ours gives DDIM the steps that the strength asks for, also with all else switched off.
+            # Where there is a mask ours lets DDIM step from the image that the model saw, with all else off too.
             self.expect(found.neutral <= THE_SAME, "ours changes the image though it has nothing to do")
         self.expect(levels[0] == our_levels[0] != host_levels[0], f"the levels are {levels[0]}, not {our_levels[0]}")
         self.expect(_bytes(after) == _bytes(plain), "the plain image after is not the plain image before")

@@ -81,7 +81,7 @@ _MASK = {"mask": _PICTURE, "denoising_strength": 0.7, "mask_blur": 2, "inpaintin
 _FEW_STEPS = {"steps": 3}  # each takes seconds where the UNet has its real width
 _LARGE = {"width": 256, "height": 256}
 _TILES = [False, True, 256, 256, 16, 16, 8, 4]
-_HYPERTILE = {"hypertile_enable_unet": True, "hypertile_swap_size_unet": 1}
+_HYPERTILE = {"hypertile_enable_unet": True, "hypertile_max_tile_unet": 128, "hypertile_swap_size_unet": 1}
 _REGIONS = {"prompt": "a lamp BREAK a dog in snow"}
 # Its settings are missing until they were saved once (its issue 754, mended after the version that was at hand).
 _DYNAMIC_PROMPTS_SAVED = dict.fromkeys(
