@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live.beside import places
-from tests.live.beside.comparison import Comparison
+from tests.live.beside.comparison import OFF, ON, Comparison
 from tests.live.beside.rows import AT_ONCE, ROWS, Row
 from tests.live.driver import LiveDriver
 from tests.live.neighbours import folder_of, parent
@@ -43,3 +43,13 @@ def test_each_does_its_work_beside_the_other(neighbourhood: LiveDriver, row: Row
         folder_of(folder)
     for sampler in row.samplers:
         assert Comparison(neighbourhood, row, sampler).figures().faults == ()
+
+
+@pytest.mark.parametrize("neighbourhood", [("adetailer", "ours last")], indirect=True, ids=["ADetailer"])
+def test_the_pass_over_the_faces_is_the_webuis_own_where_ours_is_not_named(neighbourhood: LiveDriver):
+    comparison = Comparison(neighbourhood, next(row for row in ROWS if row.name == "ADetailer"), "Euler")
+    with neighbourhood.options(ad_script_names="recorder"):
+        _, (first, faces) = comparison.ask(True, ON)
+    _, (first_of_host, faces_of_host) = comparison.ask(True, OFF)
+    assert faces == faces_of_host
+    assert first[0] > 4000 > first_of_host[0]

@@ -69,7 +69,7 @@ def _measured(host: tuple[Path, Path], names: list[str], beside: str, order: str
 
 def _cell(driver: LiveDriver, row: Row, sampler: str, beside: str, order: str) -> Cell:
     found = Comparison(driver, row, sampler).figures()
-    differences = found.theirs, found.ours, found.neutral, found.alone
+    differences = found.theirs, found.ours, found.neutral, found.alone, found.rescale
     return Cell(row.name, sampler, beside, order, _version(row), *differences, "; ".join(found.faults))
 
 

@@ -32,7 +32,8 @@ class Figures:
     """The largest differences of the final latents.
 
     theirs: with their effect and without, ours on. ours: with ours and without, their effect on. neutral: with ours on
-    but changing nothing and without, their effect on. alone: with their effect and without, ours off.
+    but changing nothing and without, their effect on. alone: with their effect and without, ours off. rescale: with our
+    CFG rescale and without it, their effect on.
     faults: what was not as it should be, in words.
     """
 
@@ -40,6 +41,7 @@ class Figures:
     ours: float
     neutral: float
     alone: float
+    rescale: float
     faults: tuple[str, ...]
 
 
@@ -78,21 +80,30 @@ class Comparison:
         ours, our_levels = self.ask(False, ON)
         both, levels = self.ask(True, ON)
         self.expect(self.driver.model_state() == state, "the model or the host's code is not what it was")
+        unscaled, _ = self.ask(True, {**ON, "cfg_rescale": 0})
         neutral, _ = self.ask(True, NEUTRAL)
         after, _ = self.ask(False, OFF)
         again, _ = self.ask(True, OFF)
-        found = Figures(apart(both, ours), apart(both, theirs), apart(neutral, theirs), apart(theirs, plain), ())
-        self.expect(found.alone > AT_WORK, "their effect alone does nothing")
-        self.expect(found.theirs > AT_WORK, "their effect is lost with ours on")
-        self.expect(found.ours > AT_WORK, "ours is lost with their effect on")
-        if not (self.sampler == "DDIM" and (self.row.is_img2img or self.row.inner)):
-            # Where there is a mask ours lets DDIM step from the image that the model saw, with all else off too.
-            self.expect(found.neutral <= THE_SAME, "ours changes the image though it has nothing to do")
+        pairs = ((both, ours), (both, theirs), (neutral, theirs), (theirs, plain), (both, unscaled))
+        found = [apart(one, other) for one, other in pairs]
+        self.judge(*found)
         self.expect(levels[0] == our_levels[0] != host_levels[0], f"the levels are {levels[0]}, not {our_levels[0]}")
         self.expect(_bytes(after) == _bytes(plain), "the plain image after is not the plain image before")
         self.expect(_bytes(again) == _bytes(theirs), "their image after is not their image before")
         self.inner_pass(levels[1:])
-        return Figures(found.theirs, found.ours, found.neutral, found.alone, tuple(dict.fromkeys(self.faults)))
+        return Figures(*found, tuple(dict.fromkeys(self.faults)))
+
+    def judge(self, theirs: float, ours: float, neutral: float, alone: float, rescale: float) -> None:
+        self.expect(alone > AT_WORK, "their effect alone does nothing")
+        self.expect(theirs > AT_WORK, "their effect is lost with ours on")
+        self.expect(ours > AT_WORK, "ours is lost with their effect on")
+        if self.row.rescales:
+            self.expect(rescale == 0, "CFG rescale is done twice")
+        else:
+            self.expect(rescale > AT_WORK, "our CFG rescale is lost with their effect on")
+        if not (self.sampler == "DDIM" and (self.row.is_img2img or self.row.inner)):
+            # Where there is a mask ours lets DDIM step from the image that the model saw, with all else off too.
+            self.expect(neutral <= THE_SAME, "ours changes the image though it has nothing to do")
 
     def inner_pass(self, levels: list[list[float]]) -> None:
         """A pass that their extension makes by itself has the levels of the same pass asked for by hand."""

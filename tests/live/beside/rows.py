@@ -27,6 +27,7 @@ class Row:
     options: settings of a request with its effect; always: settings of the WebUI.
     inner: the img2img request that its own pass is like, if it makes one.
     checkpoint: one of the own models that it needs. parts: rows whose effects it has too.
+    rescales: whether its effect is CFG rescale, which ours is left out for.
     alone_only: why it is not asked for where all are installed. says: what the table says of it besides.
     """
 
@@ -44,6 +45,7 @@ class Row:
     is_img2img: bool = False
     checkpoint: str = ""
     parts: tuple[Row, ...] = ()
+    rescales: bool = False
     alone_only: str = ""
     says: str = ""
 
@@ -84,16 +86,23 @@ _TILES = [False, True, 256, 256, 16, 16, 8, 4]
 _HYPERTILE = {"hypertile_enable_unet": True, "hypertile_max_tile_unet": 128, "hypertile_swap_size_unet": 1}
 _REGIONS = {"prompt": "a lamp BREAK a dog in snow"}
 # Its settings are missing until they were saved once (its issue 754, mended after the version that was at hand).
-_DYNAMIC_PROMPTS_SAVED = dict.fromkeys(
-    (
-        "dp_ignore_whitespace",
-        "dp_write_raw_template",
-        "dp_write_prompts_to_file",
-        "dp_limit_jinja_prompts",
-        "dp_auto_purge_cache",
-    ),
-    False,
+_OFF_SETTINGS = (
+    "ignore_whitespace",
+    "write_raw_template",
+    "write_prompts_to_file",
+    "limit_jinja_prompts",
+    "auto_purge_cache",
+    "wildcard_manager_no_dedupe",
+    "wildcard_manager_no_sort",
+    "wildcard_manager_shuffle",
 )
+_DYNAMIC_PROMPTS_SAVED = {
+    **{f"dp_{name}": False for name in _OFF_SETTINGS},
+    "dp_parser_variant_start": "{",
+    "dp_parser_variant_end": "}",
+    "dp_parser_wildcard_wrap": "__",
+    "dp_magicprompt_batch_size": 1,
+}
 
 _ADAPTER = Row("ControlNet: a T2I adapter", _CONTROLNET, "ControlNet", _control(ADAPTER))
 _DETAILER = Row(
@@ -155,10 +164,18 @@ ROWS = (
         "CFG_Rescale_webui",
         "CFG Rescale Extension",
         [0.9],
+        rescales=True,
         says="CFG rescale is left to it",
     ),
     Row("Neutral Prompt", _NEUTRAL, effect={"prompt": "a lamp AND_PERP a dog :1.2"}),
-    Row("Neutral Prompt: its CFG rescale", _NEUTRAL, "Neutral Prompt", [0.9], says="CFG rescale is left to it"),
+    Row(
+        "Neutral Prompt: its CFG rescale",
+        _NEUTRAL,
+        "Neutral Prompt",
+        [0.9],
+        rescales=True,
+        says="CFG rescale is left to it",
+    ),
     Row(
         "Regional Prompter: attention",
         _REGIONAL,

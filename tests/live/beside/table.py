@@ -19,7 +19,7 @@ _START, _END = "<!-- table -->", "<!-- end of table -->"
 class Cell:
     """One row with one sampler in one WebUI.
 
-    beside: ALONE or ALL. order: one of `places.ORDERS`. version: the commit of theirs. The four differences are those
+    beside: ALONE or ALL. order: one of `places.ORDERS`. version: the commit of theirs. The differences are those
     of `comparison.Figures`; faults: what was not as it should be, "" for nothing.
     """
 
@@ -32,6 +32,7 @@ class Cell:
     ours: float
     neutral: float
     alone: float
+    rescale: float
     faults: str
 
     @property
@@ -63,7 +64,7 @@ def write(cells: Iterable[Cell], path: Path = STORED) -> None:
 def markdown(cells: Iterable[Cell]) -> str:
     """The table: a line for each row that was measured."""
     found = list(cells)
-    head = ["Extension", "Alone beside this one", "With all others", "Theirs", "Ours", "Neutral"]
+    head = ["Extension", "Alone beside this one", "With all others", "Theirs", "Ours", "Our rescale", "Neutral"]
     lines = [head, ["---"] * len(head)]
     lines += [
         _line(row, mine) for row in (*ROWS, AT_ONCE) if (mine := [cell for cell in found if cell.row == row.name])
@@ -78,7 +79,7 @@ def _line(row: Row, cells: list[Cell]) -> list[str]:
     if row.says and alone != "-":
         alone += f"; {row.says}"
     together = row.alone_only or _verdict([cell for cell in cells if cell.beside == ALL])
-    smallest = [min(getattr(cell, name) for cell in cells) for name in ("theirs", "ours")]
+    smallest = [min(getattr(cell, name) for cell in cells) for name in ("theirs", "ours", "rescale")]
     return [name, alone, together, *(f"{number:.2g}" for number in (*smallest, max(cell.neutral for cell in cells)))]
 
 
