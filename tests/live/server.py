@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -19,7 +20,8 @@ from tests.live import known_hosts, tiny_checkpoints
 PROJECT = Path(__file__).parents[2]
 _RECORDER = Path(__file__).parent / "recorder"
 # The scripts of the folders are loaded in the order of their names, and the recorder's has to be the last.
-_EXTENSIONS = {"zero-terminal-snr": PROJECT, "zzz-live-recorder": _RECORDER}
+_RECORDERS_NAME = "zzz-live-recorder"
+OURS_LAST, OURS_FIRST = "zero-terminal-snr", "00-zero-terminal-snr"
 _SETTINGS = {
     "sd_model_checkpoint": tiny_checkpoints.CHECKPOINTS["epsilon"],
     # The previews of some models are made by a network that would be fetched.
@@ -54,7 +56,8 @@ class Server:
     """One WebUI. `data` is its data folder; with `extension` off the project is not among its extensions.
 
     flags: more command line flags; settings: what the settings file holds besides what the tests need. neighbours:
-    the folders of other extensions that it has.
+    the folders of other extensions that it has. ours: the name of our folder, which decides whether ours is loaded
+    before theirs or after. models: the folder whose contents its folder `models` has.
     """
 
     webui: Path
@@ -65,6 +68,8 @@ class Server:
     flags: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     neighbours: tuple[Path, ...] = ()
+    ours: str = OURS_LAST
+    models: Path | None = None
 
     def __post_init__(self) -> None:
         self.port = _free_port()
@@ -75,10 +80,15 @@ class Server:
 
     def _prepare(self) -> None:
         (self.data / "extensions").mkdir(parents=True, exist_ok=True)
-        for name, target in {**_EXTENSIONS, **{folder.name: folder for folder in self.neighbours}}.items():
+        links = {folder.name: folder for folder in self.neighbours} | {_RECORDERS_NAME: _RECORDER}
+        if self.extension:
+            links[self.ours] = PROJECT
+        for name, target in links.items():
             link = self.data / "extensions" / name
-            if (self.extension or target != PROJECT) and not link.is_symlink():
+            if not link.is_symlink():
                 link.symlink_to(target, target_is_directory=True)
+        if self.models is not None:
+            shutil.copytree(self.models, self.data / "models", copy_function=os.symlink, dirs_exist_ok=True)
         settings = {**_SETTINGS, **known_hosts.of(self.webui).settings, **self.settings}
         (self.data / "config.json").write_text(json.dumps(settings), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Beside other people's extensions, in WebUIs that have one of them: each does its work, and so does ours."""
+"""What ours and one other extension do together, beyond what `test_beside_on_host.py` asks of all of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,9 @@ from tests.shared.driver import Result
 
 TILED = "multidiffusion-upscaler-for-automatic1111"
 RESCALE, NEUTRAL = "CFG_Rescale_webui", "sd-webui-neutral-prompt"
-DYNAMIC, REGIONAL = "sd-dynamic-thresholding", "sd-webui-regional-prompter"
 INNER_PASS = Path(__file__).parents[1] / "webui" / "neighbours" / "inner_pass.py"
 
 OFF: list[bool] = [False]
-NEUTRALLY = {"enabled": True, "trailing": False, "cfg_rescale": 0}
-"""With an epsilon model all parts of ours are in place, and change nothing."""
 FAMILIES = pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
 
 
@@ -78,14 +75,6 @@ class TestTiledDiffusion:
         assert [call["unet_calls"] for call in calls] == [3] * len(untiled.calls)
         assert apart(tiled, untiled) > 0.1
 
-    @FAMILIES
-    @beside(TILED)
-    def test_doing_nothing_ours_leaves_its_picture(self, driver, sampler: str):
-        request = {"role": "epsilon", "sampler_name": sampler}
-        alone = self.tiled(driver, "MultiDiffusion", **request, zsnr=OFF)
-        both = self.tiled(driver, "MultiDiffusion", **request, zsnr=NEUTRALLY)
-        np.testing.assert_allclose(both.latents[-1], alone.latents[-1], atol=1e-4)
-
     @beside(TILED)
     def test_hires_fix_and_image_to_image(self, driver):
         hires = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.5}
@@ -121,7 +110,8 @@ class TestOtherRescale:
 
         neither, theirs, both, ours = rescaled(0, 0), rescaled(0.5, 0), rescaled(0.5, 0.7), rescaled(0, 0.7)
         assert both.latents[-1].tobytes() == theirs.latents[-1].tobytes()
-        assert apart(theirs, neither) > 1e-2
+        # In DDIM's family CFG_Rescale_webui rescales the noise, of which little remains to be rescaled.
+        assert apart(theirs, neither) > 1e-3
         assert apart(ours, neither) > 1e-2
         assert f"left to the extension {name}" in both.comments
         assert f"left to the extension {name}" in both.infotext
@@ -133,47 +123,6 @@ class TestOtherRescale:
         tagged = ask(driver, "CFG Rescale Extension", [0], zsnr=OFF, prompt="a lamp<cfg_rescale:0.5>")
         assert tagged.latents[-1].tobytes() == theirs.latents[-1].tobytes()
         assert "left to the extension" in tagged.comments
-
-
-class TestGuidanceOfOthers:
-    @FAMILIES
-    @beside(NEUTRAL)
-    def test_neutral_prompt(self, driver, sampler: str):
-        prompt = "a lamp AND_PERP a dog :1.2"
-        for zsnr in (OFF, {"enabled": True}):
-            plain, theirs = (ask(driver, zsnr=zsnr, sampler_name=sampler, prompt=text) for text in ("a lamp", prompt))
-            assert apart(plain, theirs) > 1e-2
-            assert theirs.levels == plain.levels
-
-    @pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M"])
-    @beside(DYNAMIC)
-    def test_dynamic_thresholding(self, driver, sampler: str):
-        args = [True, 4.0, 95.0]
-        script = "Dynamic Thresholding (CFG Scale Fix)"
-        for zsnr in (OFF, {"enabled": True, "cfg_rescale": 0}, {"enabled": True}):
-            plain = ask(driver, zsnr=zsnr, sampler_name=sampler)
-            theirs = ask(driver, script, args, zsnr=zsnr, sampler_name=sampler)
-            assert theirs.levels == plain.levels
-            assert apart(plain, theirs) > 1e-2
-        request = {"role": "epsilon", "sampler_name": sampler}
-        alone, both = (ask(driver, script, args, **request, zsnr=zsnr) for zsnr in (OFF, NEUTRALLY))
-        np.testing.assert_allclose(both.latents[-1], alone.latents[-1], atol=1e-4)
-
-    @FAMILIES
-    @pytest.mark.parametrize("mode", ["Attention", "Latent"])
-    @beside(REGIONAL)
-    def test_regional_prompter(self, driver, mode: str, sampler: str):
-        said = next(each for each in driver._get("/sdapi/v1/script-info") if each["name"] == "regional prompter")
-        args = [argument["value"] for argument in said["args"]]
-        labels = [argument["label"] for argument in said["args"]]
-        args[0], args[labels.index("Divide Ratio")] = True, "1,1"
-        args[labels.index("Generation Mode")] = mode
-        request = {"prompt": "a lamp BREAK a dog in snow", "sampler_name": sampler}
-        for zsnr in (OFF, {"enabled": True}):
-            plain = ask(driver, **request, zsnr=zsnr)
-            theirs = ask(driver, "Regional Prompter", args, **request, zsnr=zsnr)
-            assert theirs.levels == plain.levels
-            assert apart(plain, theirs) > 1e-2
 
 
 def test_the_plots_values_reach_a_pass_over_the_faces(host, checkpoint_folder, tmp_path):

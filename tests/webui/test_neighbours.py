@@ -93,6 +93,32 @@ def test_a_sampler_that_is_kept_is_the_hosts_again(together):
         sd_samplers.create_sampler = made_by_host
 
 
+@pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
+def test_cfg_rescale_holds_where_another_replaces_the_guidance_in_every_step(together, sampler: str):
+    """As Incantations does. Theirs is plain guidance here, so that the image is the same without them."""
+    from modules import script_callbacks
+
+    def plainly(x_out, conds_list, uncond, cond_scale):
+        unconditional = x_out[-uncond.shape[0] :]
+        return unconditional + cond_scale * (x_out[: len(conds_list)] - unconditional)
+
+    replaced = []
+
+    def replace(params):
+        params.denoiser.combine_denoised = lambda *args: plainly(*args)
+        replaced.append(params.denoiser)
+
+    request = {"sampler_name": sampler, "cfg_scale": 7.5}
+    alone, unscaled = (ask(together, zsnr={"enabled": True, "cfg_rescale": phi}, **request) for phi in (0.7, 0))
+    script_callbacks.on_cfg_denoiser(replace)
+    both = ask(together, zsnr={"enabled": True, "cfg_rescale": 0.7}, **request)
+    np.testing.assert_allclose(both.latents[0], alone.latents[0], atol=1e-5)
+    assert np.abs(alone.latents[0] - unscaled.latents[0]).max() > 1e-2
+    assert len(replaced) == STEPS
+    # What stands there afterwards is theirs, as without ours.
+    assert "plainly" in replaced[-1].combine_denoised.__code__.co_freevars
+
+
 def test_who_hooks_in_the_call_and_unhooks_after_it_leaves_nothing_of_ours(together):
     """What they found in the call, they put back: it has to be the host's by then."""
     from modules import script_callbacks, sd_samplers, shared

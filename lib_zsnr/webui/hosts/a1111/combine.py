@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any, Callable
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui.hosts.a1111.denoisers import Recorder, rescaled
+from lib_zsnr.webui.overrides import override_method
 
 CondsList = list[list[tuple[int, float]]]
 
@@ -27,12 +29,37 @@ class Combine:
         self.denoiser: torch.nn.Module | None = None
         self.seen: Tensor | None = None
         self.rescaled = False
+        self._inside = False
+
+    def put_on(self, undo: ExitStack, guidance: Any) -> None:
+        """Wrap the `combine_denoised` of the guidance, until `undo` is closed.
+
+        Others put their own in its place in the midst of the call (Incantations, in every step). So it is looked at
+        again at each call of the denoiser, which comes after theirs and before it is used.
+        """
+        on_it: Any = None
+
+        def wrap() -> None:
+            nonlocal on_it
+            if on_it is None or vars(guidance).get("combine_denoised") is not on_it:
+                override_method(undo, guidance, "combine_denoised", self.after)
+                on_it = vars(guidance)["combine_denoised"]
+
+        wrap()
+        self.recorder.before_each = wrap
 
     def after(self, original: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """A `combine_denoised` that rescales what the original gives."""
+        """A `combine_denoised` that rescales what the original gives; within another of these it leaves that alone."""
 
         def combine_denoised(x_out: Tensor, conds_list: CondsList, uncond: Any, cond_scale: float) -> Tensor:
-            return self._rescaled(original(x_out, conds_list, uncond, cond_scale), x_out, conds_list, cond_scale)
+            if self._inside:
+                return original(x_out, conds_list, uncond, cond_scale)
+            self._inside = True
+            try:
+                denoised = original(x_out, conds_list, uncond, cond_scale)
+            finally:
+                self._inside = False
+            return self._rescaled(denoised, x_out, conds_list, cond_scale)
 
         return combine_denoised
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Callable
 
 import k_diffusion.external
 import torch
@@ -25,9 +25,11 @@ class Recorder:
     """The x and the level (sigma or timestep) of each row since they were last taken.
 
     `combine_denoised` gets neither, and other extensions, inpainting and batching change x before the denoiser.
+    before_each: called before each call of the denoiser.
     """
 
     def __init__(self) -> None:
+        self.before_each: Callable[[], None] = lambda: None
         self._calls: list[tuple[Tensor, Tensor]] = []
 
     def watch(self, undo: ExitStack, denoiser: torch.nn.Module) -> None:
@@ -37,6 +39,7 @@ class Recorder:
         """
 
         def note(_: torch.nn.Module, args: tuple[Tensor, ...]) -> None:
+            self.before_each()
             self._calls.append((args[0], args[1]))
 
         handle = denoiser.register_forward_pre_hook(note, prepend=True)

@@ -29,7 +29,7 @@ def install(
     combine = Combine(plan, Recorder()) if watched else None
     _put_denoiser(undo, sampler, family, plan, plan_for_refiner, alphas_cumprod, combine)
     if combine is not None:
-        override_method(undo, sampler.model_wrap_cfg, "combine_denoised", combine.after)
+        combine.put_on(undo, sampler.model_wrap_cfg)
     if family == "timesteps":
         override_value(undo, sampler.model_wrap_cfg, "alphas", alphas_cumprod)
     return Installed(alphas_cumprod, combine)
