@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Callable, Literal, Union, get_args
+from typing import Callable, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -17,20 +17,20 @@ _SMALLEST_DEVIATION = 1e-6
 
 
 # Every prediction is another one shifted by a multiple of x, the anchor, and scaled; scaling plays no part in a ratio
-# of standard deviations. So all that a space says is the anchor: where its zero lies among the outputs in question.
-Anchor = Callable[[Tensor, Tensor], Union[Tensor, None]]
-_OF_DENOISED: Mapping[Space, Anchor] = {
-    "v": lambda x, sigma: x / (sigma**2 + 1),
-    "epsilon": lambda x, sigma: x,
-    "x0": lambda x, sigma: None,
+# of standard deviations. So all that a space says is that multiple: where its zero lies among the outputs in question.
+Multiple = Callable[[Tensor], Tensor]
+_OF_DENOISED: Mapping[Space, Multiple] = {
+    "v": lambda sigma: 1 / (sigma**2 + 1),
+    "epsilon": torch.ones_like,
+    "x0": torch.zeros_like,
 }
-"""By x = x0 + sigma epsilon and sigma, both broadcast: for denoised outputs (k-diffusion's)."""
-_OF_EPSILON: Mapping[Space, Anchor] = {
-    "v": lambda x, noise: noise * x,
-    "epsilon": lambda x, noise: None,
-    "x0": lambda x, noise: x / noise,
+"""By sigma, where x = x0 + sigma epsilon: for denoised outputs (k-diffusion's)."""
+_OF_EPSILON: Mapping[Space, Multiple] = {
+    "v": lambda noise: noise,
+    "epsilon": torch.zeros_like,
+    "x0": torch.reciprocal,
 }
-"""By x = sqrt(alphas_cumprod) x0 + noise epsilon and noise = sqrt(1 - alphas_cumprod): for epsilon outputs (DDIM's)."""
+"""By noise = sqrt(1 - alphas_cumprod), where x = sqrt(alphas_cumprod) x0 + noise epsilon: for epsilon outputs."""
 
 
 def rescale_cfg(
@@ -54,8 +54,7 @@ def rescale_cfg(
         return denoised_cfg.clone()
     _check_space(space)
     level = sigma.to(torch.float32).reshape(-1, *[1] * (x.ndim - 1))
-    anchor = _OF_DENOISED[space](x.to(torch.float32), level)
-    return rescale_about(anchor, denoised_cond, denoised_cfg, phi)
+    return rescale_about(x, _OF_DENOISED[space](level), denoised_cond, denoised_cfg, phi)
 
 
 def rescale_cfg_of_epsilon(
@@ -66,8 +65,8 @@ def rescale_cfg_of_epsilon(
     x, cond, cfg: `[B, C, H, W]`; alphas_cumprod: `[B, 1, 1, 1]`. Raises ValueError as `rescale_cfg`.
     """
     _check_space(space)
-    anchor = _OF_EPSILON[space](x, torch.sqrt(torch.ones_like(alphas_cumprod) - alphas_cumprod))
-    return rescale_about(None if anchor is None else anchor.to(torch.float32), cond, cfg, phi)
+    noise = torch.sqrt(torch.ones_like(alphas_cumprod) - alphas_cumprod)
+    return rescale_about(x, _OF_EPSILON[space](noise), cond, cfg, phi)
 
 
 def _check_space(space: str) -> None:
@@ -76,35 +75,33 @@ def _check_space(space: str) -> None:
         raise ValueError(msg)
 
 
-def rescale_about(anchor: Tensor | None, cond: Tensor, cfg: Tensor, phi: float) -> Tensor:
+def rescale_about(x: Tensor, multiple: Tensor, cond: Tensor, cfg: Tensor, phi: float) -> Tensor:
     """Bring the standard deviation of `cfg - anchor` towards that of `cond - anchor`, keeping the anchor where it is.
 
-    The paper's formula in a prediction space is this, with that space's anchor. None stands for an anchor of 0.
-    All tensors `[B, ...]`. Returns `anchor + r (cfg - anchor)` in the dtype of cfg, with
+    The paper's formula in a prediction space is this, with that space's anchor, `multiple * x`.
+    x, cond, cfg: `[B, ...]`; multiple: `[B, 1, ...]`. Returns `anchor + r (cfg - anchor)` in the dtype of cfg, with
     `r = phi std(cond - anchor) / std(cfg - anchor) + 1 - phi` for each image.
     """
     if not 0 <= phi <= 1:
         msg = f"phi is {phi}; allowed is 0 to 1"
         raise ValueError(msg)
-    cond32, cfg32 = cond.to(torch.float32), cfg.to(torch.float32)
-    if anchor is not None:
-        cond32, cfg32 = cond32 - anchor, cfg32 - anchor
-    of_cond, of_cfg = _deviation(cond32), _deviation(cfg32)
+    x32, multiple32, cond32, cfg32 = (tensor.to(torch.float32) for tensor in (x, multiple, cond, cfg))
+    of_cond, of_cfg = (_deviation(values, x32, multiple32) for values in (cond32, cfg32))
     flat = torch.le(of_cfg, of_cond * _SMALLEST_DEVIATION)
     one = torch.ones_like(of_cfg)
     ratio = torch.where(flat, one, of_cond / torch.where(flat, one, of_cfg))
     factor = phi * ratio + (1 - phi)
-    rescaled = cfg32.mul(factor)
-    if anchor is not None:
-        rescaled += anchor
+    rescaled = cfg32.mul(factor).addcmul_(x32, multiple32 * (1 - factor))
     return rescaled.to(cfg.dtype)
 
 
-def _deviation(values: Tensor) -> Tensor:
-    """The root of the summed squares of each image's centred values, `[B, 1, ...]`.
+def _deviation(values: Tensor, x: Tensor, multiple: Tensor) -> Tensor:
+    """The root of the summed squares of each image's centred `values - multiple * x`, `[B, 1, ...]`.
 
-    A standard deviation but for a factor that cancels in the ratio; three times faster than torch.std on a CPU.
+    A standard deviation but for a factor that cancels in the ratio, and several times faster than torch.std on a CPU,
+    where what counts is how often the memory is gone through: hence no anchor of its own, and the centring in place.
     """
-    flat = values.flatten(1)
-    deviation = torch.linalg.vector_norm(flat - flat.mean(dim=1, keepdim=True), dim=1)
-    return deviation.reshape(-1, *[1] * (values.ndim - 1))
+    flat = values.addcmul(x, multiple, value=-1).flatten(1)
+    # Not mean, whose gradient asks for its input as it was.
+    flat -= flat.sum(dim=1, keepdim=True) / flat.shape[1]
+    return torch.linalg.vector_norm(flat, dim=1).reshape(-1, *[1] * (values.ndim - 1))

@@ -1,10 +1,12 @@
 """`make bench`: what the extension costs, each figure beside what it is compared with. Nothing here passes or fails.
 
-In a real WebUI: `python -m tests.bench.webui_step` (one step), `python -m tests.bench.webui_page` (start-up, preview).
+In a real WebUI: `python -m tests.bench.webui_step` (one step), `python -m tests.bench.webui_page` (start-up, preview),
+`python -m tests.bench.real_size` (a checkpoint of real size).
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import gc
 import io
@@ -14,76 +16,38 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from lib_zsnr.checkpoint.traits import read_traits
-from lib_zsnr.core.guidance import rescale_cfg
 from lib_zsnr.plan.facts import Model, Sampler
 from lib_zsnr.plan.plan import make_plan
-from lib_zsnr.settings import Settings
+from lib_zsnr.settings import FIELDS, Settings
+from lib_zsnr.ui import html
+from tests.bench import rescale
+from tests.bench.report import Report
+from tests.bench.timing import take_turns
 from tests.webui.driver import DoubleDriver
 
 ROUNDS = 300
-SHAPE = (4, 4, 128, 128)
-CFG_SCALE, PHI = 7.5, 0.7
+PREVIEWED_STEPS = 150
 IMPORTS = "lib_zsnr.plan.plan, lib_zsnr.core.spacing, lib_zsnr.core.prediction, lib_zsnr.core.terminal"
+ON, OFF = {"enabled": True}, {"enabled": False}
 
 
-def alternate(*runs: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
-    """Seconds of each, the median of many rounds in which they take turns."""
-    times: list[list[float]] = [[] for _ in runs]
-    for _ in range(rounds):
-        for kept, run in zip(times, runs, strict=True):
-            began = time.perf_counter()
-            run()
-            kept.append(time.perf_counter() - began)
-    return [statistics.median(kept) for kept in times]
-
-
-def comfy_formula(x: torch.Tensor, sigma: torch.Tensor, cond: torch.Tensor, uncond: torch.Tensor) -> torch.Tensor:
-    """What ComfyUI's RescaleCFG node computes of denoised predictions: over to v, guidance, rescale, and back."""
-    sigma = sigma.view(-1, 1, 1, 1)
-    variance = sigma * sigma + 1.0
-    scaled = x / variance
-    v_cond, v_uncond = (((scaled - denoised) * variance**0.5) / sigma for denoised in (cond, uncond))
-    v_cfg = v_uncond + CFG_SCALE * (v_cond - v_uncond)
-    wanted = torch.std(v_cond, dim=(1, 2, 3), keepdim=True)
-    found = torch.std(v_cfg, dim=(1, 2, 3), keepdim=True)
-    final = PHI * (v_cfg * (wanted / found)) + (1.0 - PHI) * v_cfg
-    return x - (x - (scaled - final * sigma / variance**0.5))
-
-
-def bench_rescale() -> None:
-    generator = torch.Generator().manual_seed(1)
-    x, cond, uncond = torch.randn(3, *SHAPE, generator=generator)
-    sigma = torch.full((SHAPE[0],), 5.0)
-
-    def ours() -> torch.Tensor:
-        return rescale_cfg(x, sigma, cond, uncond + CFG_SCALE * (cond - uncond), PHI)
-
-    def theirs() -> torch.Tensor:
-        return comfy_formula(x, sigma, cond, uncond)
-
-    torch.testing.assert_close(ours(), theirs(), rtol=1e-4, atol=1e-4)
-    own, comfy = alternate(ours, theirs)
-    print(f"rescale_cfg {list(SHAPE)}, guidance included: {own / comfy:.2f} of ComfyUI's formula ({own * 1000:.2f} ms)")
-
-
-def bench_import() -> None:
+def bench_import(report: Report, rounds: int) -> None:
     """In a fresh interpreter, after torch, as in the WebUI."""
     code = f"import torch, time; a = time.perf_counter(); import {IMPORTS}; print(time.perf_counter() - a)"
-    times = []
-    for _ in range(7):
+    seconds = []
+    for _ in range(rounds):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-        times.append(float(done.stdout))
-    print(f"import of the package after torch: {statistics.median(times) * 1000:.1f} ms")
+        seconds.append(float(done.stdout))
+    report.spread("import", "import of the package after torch", seconds)
 
 
-def bench_checkpoint() -> None:
+def bench_checkpoint(report: Report, rounds: int) -> None:
     """The config that takes longest of all that are read, beside one of the common length."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{name}.safetensors" for name in ("common", "worst")]
@@ -95,31 +59,59 @@ def bench_checkpoint() -> None:
         def reading(path: Path) -> Callable[[], object]:
             return lambda: (os.utime(path), read_traits(path))
 
-        common, worst = alternate(*map(reading, files), rounds=10)
-    print(f"reading a checkpoint's yaml: {common * 1000:.0f} ms, at worst {worst / common:.1f} times that")
+        common, worst = take_turns(*map(reading, files), rounds=rounds)
+    report.spread("yaml", "reading a checkpoint's yaml", common)
+    report.spread("yaml_at_worst", "  one that takes as long as any that is read", worst)
 
 
-def bench_plan() -> None:
-    model = Model("model", "epsilon")
-    sampler = Sampler("Euler", "k-diffusion")
-    (plan,) = alternate(lambda: make_plan(Settings(enabled=True), model, sampler))
-    print(f"making a plan: {plan * 1000:.3f} ms")
+def bench_plan(report: Report, rounds: int) -> None:
+    model, sampler = Model("model", "epsilon"), Sampler("Euler", "k-diffusion")
+    (seconds,) = take_turns(lambda: make_plan(Settings(enabled=True), model, sampler), rounds=rounds)
+    report.spread("plan", "making a plan", seconds)
 
 
-def bench_attach(driver: DoubleDriver) -> None:
+def bench_attach(report: Report, driver: DoubleDriver, rounds: int) -> None:
     """Whole requests to the small double of the host, whose model costs next to nothing: what is left is ours."""
 
-    def request(steps: int, enabled: bool, size: int) -> Callable[[], object]:
-        return lambda: driver.txt2img(steps=steps, width=size, height=size, zsnr=[enabled])
+    def request(steps: int, size: int, settings: dict[str, bool]) -> Callable[[], object]:
+        return lambda: driver.txt2img(steps=steps, width=size, height=size, zsnr=settings)
 
-    off, on = alternate(request(1, False, 64), request(1, True, 64), rounds=100)
-    print(f"plan, attach, one step, detach: {(on - off) * 1000:.2f} ms for each sampler call")
-    off, on = alternate(request(20, False, 512), request(20, True, 512), rounds=20)
-    step = (on - off) / 20
-    print(f"a sampling step at 512 x 512: {step * 1000:.2f} ms more (a step of the real host's tiny model is seconds)")
+    off, on = take_turns(request(1, 64, OFF), request(1, 64, ON), rounds=rounds)
+    _difference(report, "attach", "plan, attach, one step, detach, for each sampler call", on, off, 1)
+    off, on = take_turns(request(20, 512, OFF), request(20, 512, ON), rounds=max(rounds // 15, 1))
+    _difference(report, "step", "a sampling step at 512 x 512", on, off, 20)
 
 
-def bench_memory(driver: DoubleDriver) -> None:
+def _difference(report: Report, name: str, line: str, on: Sequence[float], off: Sequence[float], parts: int) -> None:
+    """What one of the parts takes longer with the extension: by the fastest requests, and by pairs."""
+    pairs = sorted((a - b) / parts * 1000 for a, b in zip(on, off, strict=True))
+    fastest = (min(on) - min(off)) / parts * 1000
+    values = {"fastest": fastest, "min": pairs[0], "median": statistics.median(pairs), "max": pairs[-1]}
+    of_pairs = " / ".join(f"{values[key]:.2f}" for key in ("min", "median", "max"))
+    shown = f"{line}: {fastest:.2f} ms more, the fastest with it and without; in pairs {of_pairs} (min / median / max)"
+    report.add(name, {"ms": values, "rounds": len(pairs)}, shown)
+
+
+def bench_preview(report: Report, rounds: int) -> None:
+    """What answers the page's event: the view, and the text and the drawing made of it."""
+    from modules import sd_models
+
+    from lib_zsnr.webui.page.panel_host import WebuiPanelHost
+
+    sd_models.reload_model_weights()
+    panel, values = WebuiPanelHost(), [True, *(field.default for field in FIELDS[1:])]
+    request = {"sampling": "Euler", "scheduler": "Automatic", "steps": PREVIEWED_STEPS}
+
+    def show() -> tuple[str, str]:
+        view = panel.view(values, request, "")
+        assert view.levels is not None
+        return html.status(view), html.figure(view)
+
+    (seconds,) = take_turns(show, rounds=rounds)
+    report.spread("preview", f"the preview of {PREVIEWED_STEPS} steps, in the handler", seconds)
+
+
+def bench_memory(report: Report, driver: DoubleDriver) -> None:
     """Tensors that are alive after a request but were not before."""
 
     def alive() -> int:
@@ -127,19 +119,33 @@ def bench_memory(driver: DoubleDriver) -> None:
         return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
 
     for _ in range(2):
-        driver.txt2img(steps=2, zsnr=[True])
+        driver.txt2img(steps=2, zsnr=ON)
     before = alive()
-    driver.txt2img(steps=2, zsnr=[True])
-    print(f"tensors kept after a request: {alive() - before}")
+    driver.txt2img(steps=2, zsnr=ON)
+    kept = alive() - before
+    report.add("tensors_kept", kept, f"tensors kept after a request: {kept}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--json", type=Path, help="writes the results there as well")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of the quickest; the others take a part of them")
+    given = parser.parse_args(arguments)
+    fewer = max(given.rounds // 15, 1)
+    logging.disable()  # a line of the log for each of a thousand requests
+    with Report(given.json) as report:
+        rescale.bench(report, fewer)
+        bench_import(report, max(given.rounds // 40, 1))
+        bench_checkpoint(report, fewer)
+        bench_plan(report, given.rounds)
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+            double = DoubleDriver(Path(folder))
+            bench_attach(report, double, given.rounds)
+            bench_preview(report, fewer)
+            bench_memory(report, double)
+    return 0
 
 
 if __name__ == "__main__":
-    logging.disable()
-    bench_rescale()
-    bench_import()
-    bench_checkpoint()
-    bench_plan()
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
-        double = DoubleDriver(Path(folder))
-        bench_attach(double)
-        bench_memory(double)
+    raise SystemExit(main())

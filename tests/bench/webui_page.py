@@ -1,16 +1,22 @@
-"""What the extension costs a person of a real WebUI: at the start, and in the panel. Prints milliseconds of one run."""
+"""`python -m tests.bench.webui_page`: what the extension costs a person of a real WebUI, at the start and in the panel.
+
+Needs a WebUI as the live tests do (ZSNR_WEBUI), and Chromium.
+"""
 
 from __future__ import annotations
 
-import statistics
+import argparse
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+from tests.bench.report import Report
 from tests.live import tiny_checkpoints
 from tests.live.driver import LiveDriver
 from tests.live.server import PROJECT, Server, find_webui
@@ -21,36 +27,43 @@ _OURS = ("zero_terminal_snr", "zero-terminal-snr", "lib_zsnr")
 _CHANGES = range(21, 33)
 
 
-def main() -> int:
-    """Print our part of the start-up profile, install.py, and how long the preview takes to follow a change."""
-    found = find_webui()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Our part of the start-up profile, install.py, and how long the preview takes to follow a change."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.webui_page", description=__doc__)
+    parser.add_argument("--json", type=Path, help="writes the results there as well")
+    given = parser.parse_args(arguments)
+    found: Any = find_webui()
     if isinstance(found, str):
-        print(found, file=sys.stderr)
+        print(found)
         return 1
-    # As from a person's second start on: the live tests' WebUI itself leaves no compiled files behind.
-    compiled = [str(PROJECT / name) for name in ("lib_zsnr", "scripts")]
-    subprocess.run([found[1], "-m", "compileall", "-q", *compiled], check=True)
-    began = time.perf_counter()
-    subprocess.run([found[1], str(PROJECT / "install.py")], check=True, env={"PYTHONPATH": str(found[0])})
-    print(f"install.py: {1000 * (time.perf_counter() - began):.0f} ms, the interpreter's own start among them")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Report(given.json) as report:
+        _install(report, *found)
         checkpoints = tiny_checkpoints.ensure(*found, Path(folder) / "cache")
         data = Path(folder) / "data"
         data.mkdir()
         with Server(*found, checkpoints, data) as server, browser() as chromium:
             records = httpx.get(f"{server.url}/internal/profile-startup", trust_env=False).json()["records"]
-            ours = {name: seconds for name, seconds in records.items() if any(part in name for part in _OURS)}
-            for name, seconds in ours.items():
-                print(f"start-up, {name}: {1000 * seconds:.0f} ms")
-            driver = LiveDriver(server.url)
-            driver._set_options({"sd_model_checkpoint": driver.checkpoints()["v_zsnr"]})
-            delay = _preview(PanelPage(chromium, server.url))
-            print(f"the preview after a change of the steps: {delay:.0f} ms (median)")
-            driver.close()
+            ours = {name: 1000 * took for name, took in records.items() if any(part in name for part in _OURS)}
+            for name, took in ours.items():
+                report.add(f"start-up, {name}", {"ms": took}, f"start-up, {name}: {took:.0f} ms")
+            with closing(LiveDriver(server.url)) as driver:
+                driver._set_options({"sd_model_checkpoint": driver.checkpoints()["v_zsnr"]})
+                seconds = _preview(PanelPage(chromium, server.url))
+            report.spread("preview_in_page", "the preview after a change of the steps", seconds)
     return 0
 
 
-def _preview(panel: PanelPage) -> float:
+def _install(report: Report, webui: Path, python: Path) -> None:
+    # As from a person's second start on: the live tests' WebUI itself leaves no compiled files behind.
+    compiled = [str(PROJECT / name) for name in ("lib_zsnr", "scripts")]
+    subprocess.run([python, "-m", "compileall", "-q", *compiled], check=True)
+    began = time.perf_counter()
+    subprocess.run([python, str(PROJECT / "install.py")], check=True, env={"PYTHONPATH": str(webui)})
+    took = 1000 * (time.perf_counter() - began)
+    report.add("install.py", {"ms": took}, f"install.py: {took:.0f} ms, the interpreter's own start among them")
+
+
+def _preview(panel: PanelPage) -> list[float]:
     panel.press_label()
     panel.wait_for_status("v_zsnr")
     seconds = []
@@ -63,9 +76,9 @@ def _preview(panel: PanelPage) -> float:
             input.value = steps; input.dispatchEvent(new Event("input", {bubbles: true})); watch();
         })"""
         asked = ["#txt2img_steps input[type=number]", steps, f"#{panel.id('preview')}"]
-        seconds.append(panel.page.evaluate(script, asked))
+        seconds.append(panel.page.evaluate(script, asked) / 1000)
         panel.page.wait_for_timeout(200)
-    return statistics.median(seconds)
+    return seconds
 
 
 if __name__ == "__main__":

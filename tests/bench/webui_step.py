@@ -1,69 +1,115 @@
 """`python -m tests.bench.webui_step`: what one sampling step costs in a real WebUI, with the extension on and off.
 
-Needs a WebUI as the live tests do (ZSNR_WEBUI). Both settings make the same number of model calls on the same tiny
-model at 512 x 512; they take turns, so that whatever else the machine does falls on both.
+Needs a WebUI as the live tests do (ZSNR_WEBUI). Both make the same number of calls of the same tiny model; they take
+turns, so that whatever else the machine does falls on both. What an image takes longer is spread over its steps, so
+what is done once for an image is counted as well.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+from tests.bench.report import Report
+from tests.bench.timing import mean_and_error, median_and_error
 from tests.live import tiny_checkpoints
 from tests.live.driver import LiveDriver
 from tests.live.server import Server, find_webui
 
-ROUNDS = 5
-REQUEST = {"width": 512, "height": 512, "steps": 10, "save_images": False, "cfg_scale": 7.5, "prompt": "a lamp"}
-# Two requests of few steps take away what is not sampling: the text encoder, the decoder, the answer.
-FEW = 2
-WAYS: dict[str, list[object]] = {"off": [False], "on": [True, True, False, True, False, 0.7]}
+SAMPLERS = ("Euler", "DDIM")
+PAIRS = 40
+# Images of few steps show what is not sampling: the text encoder, the decoder, the answer.
+FEW_STEPS, FEW_IMAGES = 2, 5
+# The paper's spacing and the panel's other defaults: as many calls with it as without.
+WAYS = {False: {"enabled": False}, True: {"enabled": True, "fit_to_size": False}}
+Clocks = dict[str, Callable[[], float]]
 
 
-def seconds(driver: LiveDriver, sampler: str, steps: int, args: list[object]) -> float:
-    """One request by the clock, over the API and without the tests' recorder."""
-    scripts = {"Zero Terminal SNR": {"args": args}}
-    body = {**REQUEST, "sampler_name": sampler, "steps": steps, "alwayson_scripts": scripts, "seed": 1}
-    began = time.perf_counter()
+def clocks(pid: int) -> Clocks:
+    """The processor's time of the WebUI's process (Linux), of which other jobs take nothing, and that on the wall."""
+    found: Clocks = {"wall": time.perf_counter}
+    if sys.platform == "linux":
+        # The kernel's number for the clock of another process, as clock_getcpuclockid(3) makes it.
+        found["processor"] = lambda: time.clock_gettime((~pid << 3) | 2)
+    return found
+
+
+def seconds(driver: LiveDriver, of: Clocks, request: dict[str, Any], enabled: bool) -> dict[str, float]:
+    """One image by each clock, over the API and without the tests' recorder."""
+    body = {**request, "alwayson_scripts": {"Zero Terminal SNR": {"args": [WAYS[enabled]]}}}
+    began = {name: clock() for name, clock in of.items()}
     answer = driver.client.post("/sdapi/v1/txt2img", json=body)
+    took = {name: clock() - began[name] for name, clock in of.items()}
     assert answer.status_code == 200, answer.text
-    return time.perf_counter() - began
+    return took
 
 
-def step_ratio(driver: LiveDriver, sampler: str) -> tuple[float, float]:
-    """How much longer a step takes with the extension on (median of the rounds), and the time of one without."""
-    steps = REQUEST["steps"]
-    assert isinstance(steps, int)
-    times: dict[str, list[float]] = {way: [] for way in WAYS}
-    for way in WAYS:
-        seconds(driver, sampler, FEW, WAYS[way])
-    for turn in range(ROUNDS):
-        for way in sorted(WAYS, reverse=bool(turn % 2)):
-            many, few = (seconds(driver, sampler, count, WAYS[way]) for count in (steps, FEW))
-            times[way].append((many - few) / (steps - FEW))
-    ratios = [on / off for on, off in zip(times["on"], times["off"], strict=True)]
-    return statistics.median(ratios), statistics.median(times["off"])
+def compare(report: Report, driver: LiveDriver, of: Clocks, request: dict[str, Any], pairs: int) -> None:
+    """Two lines for a sampler: a step's time without, and how much more it is with the extension."""
+    few = {**request, "steps": FEW_STEPS}
+    for enabled in WAYS:
+        seconds(driver, of, few, enabled)
+    short = [seconds(driver, of, few, False) for _ in range(min(FEW_IMAGES, pairs))]
+    times: dict[bool, list[dict[str, float]]] = {enabled: [] for enabled in WAYS}
+    for turn in range(pairs):
+        for enabled in (bool(turn % 2), not turn % 2):
+            times[enabled].append(seconds(driver, of, request, enabled))
+    for clock in of:
+        with_it, without = ([image[clock] for image in times[enabled]] for enabled in (True, False))
+        rest = statistics.median(image[clock] for image in short)
+        step = (statistics.median(without) - rest) / (request["steps"] - FEW_STEPS)
+        more = [100 * (on - off) / request["steps"] / step for on, off in zip(with_it, without, strict=True)]
+        _report(report, f"{request['sampler_name']}, {clock}", step, more, request)
 
 
-def main() -> int:
-    """Print one line for each sampler, or why there is nothing to measure."""
-    found = find_webui()
+def _report(report: Report, name: str, step: float, more: list[float], request: dict[str, Any]) -> None:
+    (mean, of_mean), (median, of_median) = mean_and_error(more), median_and_error(more)
+    values = {
+        "step_ms": 1000 * step,
+        "mean_percent": mean,
+        "standard_error_of_mean": of_mean,
+        "median_percent": median,
+        "standard_error_of_median": of_median,
+        "pairs": len(more),
+        "size": request["width"],
+        "steps": request["steps"],
+    }
+    shown = f"mean {mean:+.2f} ± {of_mean:.2f} %, median {median:+.2f} ± {of_median:.2f} % of a step's time"
+    report.add(name, values, f"{name}: {shown} ({1000 * step:.1f} ms), {len(more)} pairs")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.webui_step", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="of images, one with and one without; 2 or more")
+    parser.add_argument("--size", type=int, default=512, help="of the images, in pixels")
+    parser.add_argument("--steps", type=int, default=10, help="3 or more")
+    parser.add_argument("--json", type=Path, help="writes the results there as well")
+    given = parser.parse_args(arguments)
+    found: Any = find_webui()
     if isinstance(found, str):
         print(found)
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
+        return 1
+    request = {"width": given.size, "height": given.size, "steps": given.steps, "cfg_scale": 7.5, "prompt": "a lamp"}
+    with tempfile.TemporaryDirectory() as folder, Report(given.json) as report:
         checkpoints = tiny_checkpoints.ensure(*found, Path(folder) / "cache")
         data = Path(folder) / "webui"
         data.mkdir()
         settings = {"sd_model_checkpoint": tiny_checkpoints.CHECKPOINTS["v_zsnr"]}
-        with Server(*found, checkpoints, data, settings=settings) as server:
-            driver = LiveDriver(server.url)
-            for sampler in ("Euler", "DDIM"):
-                ratio, step = step_ratio(driver, sampler)
-                print(f"one step of {sampler} at 512 x 512: {ratio:.4f} of the time without ({1000 * step:.1f} ms)")
-            driver.close()
+        server = Server(*found, checkpoints, data, settings=settings)
+        with server, closing(LiveDriver(server.url)) as driver:
+            assert server.process is not None
+            of = clocks(server.process.pid)
+            for sampler in SAMPLERS:
+                asked = {**request, "sampler_name": sampler, "seed": 1, "save_images": False}
+                compare(report, driver, of, asked, given.pairs)
     return 0
 
 

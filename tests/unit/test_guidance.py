@@ -115,6 +115,71 @@ def test_half_precision_keeps_its_dtype():
     torch.testing.assert_close(ours.float(), full, rtol=2e-3, atol=2e-2)
 
 
+LAYOUTS = {
+    "channels last": lambda t: t.contiguous(memory_format=torch.channels_last),
+    "every second column of a wider one": lambda t: torch.stack((t, torch.zeros_like(t)), dim=-1).flatten(-2)[..., ::2],
+    "one image seen as two": lambda t: t[:1].expand(2, -1, -1, -1),
+}
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("rescale", [rescale_cfg, rescale_cfg_of_epsilon])
+def test_however_the_tensors_lie_in_memory(rescale, layout, space: str):
+    x, level, cond, cfg = example(10, sigma=2.0)
+    level = level if rescale is rescale_cfg else 1 / (level[:, None, None, None] ** 2 + 1)
+    laid_out = [layout(t) for t in (x, cond, cfg)]
+    dense = [t.clone(memory_format=torch.contiguous_format) for t in laid_out]
+    kept = [t.clone() for t in laid_out]
+    ours = rescale(laid_out[0], level, *laid_out[1:], 0.7, space)
+    torch.testing.assert_close(ours, rescale(dense[0], level, *dense[1:], 0.7, space), rtol=0, atol=1e-5)
+    assert all(torch.equal(a, b) for a, b in zip(kept, laid_out))
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("phi", [0.0, 0.7])
+def test_the_result_has_memory_of_its_own(space: str, phi: float):
+    """What the host does to it in place, it does to nothing else."""
+    x, sigma, cond, cfg = example(11, sigma=2.0)
+    kept = [t.clone() for t in (x, cond, cfg)]
+    rescale_cfg(x, sigma, cond, cfg, phi, space).zero_()
+    rescale_cfg_of_epsilon(x, 1 / (sigma[:, None, None, None] ** 2 + 1), cond, cfg, phi, space).zero_()
+    assert all(torch.equal(a, b) for a, b in zip(kept, (x, cond, cfg)))
+
+
+def test_in_inference_mode_too():
+    with torch.inference_mode():
+        x, sigma, cond, cfg = example(12, sigma=2.0)
+        within = rescale_cfg(x, sigma, cond, cfg, 0.7)
+    assert torch.equal(rescale_cfg(*example(12, sigma=2.0), 0.7), within)
+
+
+def test_gradients_are_those_of_the_papers_formula():
+    x, sigma, cond, cfg = example(13, sigma=2.0)
+    theirs, ours = ([t.clone().requires_grad_() for t in (x, cond, cfg)] for _ in range(2))
+    expected = from_v(
+        theirs[0], sigma, paper(to_v(theirs[0], sigma, theirs[1]), to_v(theirs[0], sigma, theirs[2]), 0.7)
+    )
+    weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(14))
+    for result, inputs in ((expected, theirs), (rescale_cfg(ours[0], sigma, *ours[1:], 0.7), ours)):
+        (result * weights).sum().backward()
+        assert all(t.grad is not None for t in inputs)
+    for ours_, theirs_ in zip(ours, theirs):
+        torch.testing.assert_close(ours_.grad, theirs_.grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("space", SPACES)
+def test_halves_are_computed_with_in_float32(dtype: torch.dtype, space: str):
+    """But for the rounding of the result, as if they had been float32 all along."""
+    x, sigma, cond, cfg = example(15, sigma=2.0, dtype=dtype)
+    expected = rescale_cfg(x.float(), sigma, cond.float(), cfg.float(), 0.7, space).to(dtype)
+    assert torch.equal(rescale_cfg(x, sigma, cond, cfg, 0.7, space), expected)
+    alphas_cumprod = 1 / (sigma[:, None, None, None] ** 2 + 1)
+    expected = rescale_cfg_of_epsilon(x.float(), alphas_cumprod, cond.float(), cfg.float(), 0.7, space).to(dtype)
+    assert torch.equal(rescale_cfg_of_epsilon(x, alphas_cumprod, cond, cfg, 0.7, space), expected)
+
+
 @pytest.mark.parametrize("phi", [-0.1, 1.1, float("nan")])
 def test_a_wrong_phi_is_refused(phi: float):
     with pytest.raises(ValueError, match="0 to 1"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -40,13 +42,20 @@ def trained(original: Tensor, start: float, end: float) -> Tensor:
     strictly it was stored too coarsely to be sampled by, and is not used either.
     """
     buffer = original.detach().to(device="cpu", dtype=torch.float64)
-    rebuilt = schedule.scaled_linear_alphas_cumprod(start, end, len(buffer))
+    rebuilt, *roots_of_known = _known(start, end, len(buffer))
     if not _falls(buffer):
-        return rebuilt
-    for known in (rebuilt, schedule.rescale_zero_terminal_snr(rebuilt)):
-        if torch.allclose(buffer.clamp(min=0).sqrt(), known.sqrt(), rtol=0, atol=_SAME_SCHEDULE):
-            return rebuilt
+        return rebuilt.clone()
+    roots = buffer.clamp(min=0).sqrt()
+    if any(torch.allclose(roots, known, rtol=0, atol=_SAME_SCHEDULE) for known in roots_of_known):
+        return rebuilt.clone()
     return buffer
+
+
+@lru_cache(maxsize=8)
+def _known(start: float, end: float, timesteps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The schedule of two numbers, its square roots, and those of its rescale; not to be written to."""
+    rebuilt = schedule.scaled_linear_alphas_cumprod(start, end, timesteps)
+    return rebuilt, rebuilt.sqrt(), schedule.rescale_zero_terminal_snr(rebuilt).sqrt()
 
 
 def _falls(alphas_cumprod: Tensor) -> bool:
