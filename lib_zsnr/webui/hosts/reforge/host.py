@@ -18,6 +18,10 @@ from lib_zsnr.webui.hosts.own_samplers import family_of
 from lib_zsnr.webui.hosts.protocol import Installed, PlanForModel
 from lib_zsnr.webui.hosts.reforge import installing, looked_at, model, sampling_object
 
+# Forge Classic's slider: what it has put in the infotext when our hook runs, which comes before its own. The hires pass
+# it leaves alone, and values below this.
+_CLASSIC_SLIDER, _SMALLEST = "Rescale CFG", 0.05
+
 
 class ReForge(Common):
     """`hosts.protocol.Host` for reForge and Forge Classic."""
@@ -54,8 +58,11 @@ class ReForge(Common):
         return looked_at.make(name, sd_model)
 
     def rescaled_by(self, p: Any) -> str:
-        # What is set for a pass is set just before it.
-        return "" if p.sampler is None else rescaler_of(p.sd_model.forge_objects.unet)
+        if p.sampler is None:
+            return ""  # what is set for a pass is set just before it
+        if not p.is_hr_pass and p.extra_generation_params.get(_CLASSIC_SLIDER, 0.0) >= _SMALLEST:
+            return "RescaleCFG"
+        return rescaler_of(p.sd_model.forge_objects.unet)
 
     def scheduled_otherwise(self, p: Any) -> bool:
         return p.sampler is not None and sampling_object.is_patched(p.sd_model.forge_objects.unet)
