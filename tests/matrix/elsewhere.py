@@ -5,7 +5,7 @@ sampling functions, and this project's own Python runs them on the trained pair'
 with its first-order start, and by the WebUI's usual levels and schedule.
 
 Measured are those that the table has not got yet, a minute or two each on one core. `--samplers` measures some anew.
-`--compare` tries every way and not the plan's alone: the rows in `lib_zsnr/plan/samplers.py` are decided by it.
+`--compare` prints what comes of other ways than the plan's: the rows of `lib_zsnr/plan/samplers.py` are chosen by it.
 `--summary` prints the page's table.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from tests.matrix import cells, summary
-from tests.matrix.elsewhere_cells import COMPARED_STEPS, STORED, WAYS, Measuring, plan_of, ways
+from tests.matrix.elsewhere_cells import COMPARED_STEPS, STORED, Measuring, plan_of, ways
 from tests.matrix.elsewhere_samplers import FUNCTIONS, guidance, steps_of
 from tests.matrix.webui_functions import load
 
@@ -45,9 +45,8 @@ def main() -> None:
 def _measure(webui: Path, samplers: list[str] | None, compare: bool) -> None:
     torch.set_num_threads(1)
     os.environ["TQDM_DISABLE"] = "1"
-    out = WAYS if compare else STORED
-    table = {cell.key: cell for cell in (cells.read(out) if out.exists() else [])}
-    there = {name.partition(":")[0] for name, *_ in table}
+    table = {cell.key: cell for cell in (cells.read(STORED) if STORED.exists() else [])}
+    there = {label for label, *_ in table}
     with tempfile.TemporaryDirectory() as folder:
         measuring = Measuring(load(webui), Path(folder))
         for label in samplers or [label for label in FUNCTIONS if measuring.has(label) and label not in there]:
@@ -56,12 +55,9 @@ def _measure(webui: Path, samplers: list[str] | None, compare: bool) -> None:
             except Exception as error:  # theirs; the others can be measured all the same
                 print(f"{label} cannot be measured: {type(error).__name__}: {error}", flush=True)
                 continue
-            table.update({cell.key: cell for cell in measured})
-            cells.write(sorted(table.values(), key=_place), out)
-
-
-def _place(cell: cells.Cell) -> int:
-    return list(FUNCTIONS).index(cell.sampler.partition(":")[0])
+            if not compare:
+                table.update({cell.key: cell for cell in measured})
+                cells.write(sorted(table.values(), key=lambda cell: list(FUNCTIONS).index(cell.sampler)), STORED)
 
 
 def _planned(measuring: Measuring, label: str) -> Iterator[cells.Cell]:

@@ -28,10 +28,9 @@ from tests.matrix.webui_functions import Function
 
 STORED = cells.STORED.with_name("matrix-others.csv")
 """By the plan's way, in the form of docs/matrix.csv."""
-WAYS = cells.STORED.with_name("matrix-others-ways.csv")
-"""By the ways that `--compare` tried, which stand after the sampler's name."""
 COMPARED_STEPS = (8, 15)
-FIRST_ORDER = {"": None, ", first-order start": TERMINAL}
+FIRST_ORDER_ABOVE = (None, TERMINAL, 25.0, 5.0, 2.0)
+"""None: no step is first-order. TERMINAL: the one out of the terminal level."""
 
 
 class Denoiser(sample.Denoiser):
@@ -137,5 +136,5 @@ def ways(label: str) -> Iterator[tuple[str, Plan]]:
     """Every way that is compared, with its name."""
     traits = traits_of(FUNCTIONS[label]) or UNKNOWN
     spacings = (TRAILING, Fitted(unet.LATENT_SIZE, traits.highest_landing))
-    for spacing, (name, above) in itertools.product(spacings, FIRST_ORDER.items()):
-        yield f": {spacing.name}{name}", Plan(True, spacing=spacing, first_order_above=above)
+    for spacing, above in itertools.product(spacings, FIRST_ORDER_ABOVE):
+        yield f": {spacing.name}, first-order above {above}", Plan(True, spacing=spacing, first_order_above=above)

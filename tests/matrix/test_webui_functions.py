@@ -66,6 +66,7 @@ def test_nothing_of_it_stays_imported(webui):
     load(webui)
     assert sys.modules["k_diffusion.sampling"] is k_diffusion.sampling
     assert (sys.modules, sys.path) == (before, path)
+    assert not any(name.partition(".")[0] in ("backend", "ldm_patched") for name in sys.modules)
 
 
 def test_a_folder_that_is_no_webui_is_refused(tmp_path):
