@@ -26,7 +26,7 @@ from tests.shared.panel_page import PanelPage  # noqa: E402
 
 _HERE = Path(__file__).parent
 # What is asked of every WebUI; the others are about AUTOMATIC1111's own ways, or about its tiny checkpoints.
-_NOT_ON_A1111 = ("test_forge_on_host", "test_others_on_forge", "test_page_of_forge")
+_NOT_ON_A1111 = ("test_forge_on_host", "test_others_on_forge", "test_page_of_forge", "test_samplers_of_forge")
 _ON_EVERY_HOST = ("test_shared_on_host", *_NOT_ON_A1111)
 
 
