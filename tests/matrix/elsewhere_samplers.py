@@ -57,8 +57,9 @@ _REFORGE = {
 FUNCTIONS = {**_OTHERS, **_REFORGE}
 """By the label in the first WebUI of these that has it. Not here: reForge's Custom Sampler and ODE Custom, which run
 what a setting says; its DPM++ 2S Ancestral CFG++ Intern, an experiment that prints its levels; and its DPM++ 3M DY and
-3M SDE DY, for which no number of steps is enough: with 6, 10, 20, 30 and 50 steps the first is .13, .12, .07, .04 and .06
+3M SDE DY, for which no number of steps is enough: with 6, 10, 20, 30 and 50 the first is .13, .12, .07, .04 and .06
 from the converged image, with 6 to 30 the second .22 to .52."""
+
 # Weak, middling with rescale, and strong: by these three all cells of docs/matrix.csv are judged as by its six.
 GUIDANCE = ((5.0, 0.0), (7.5, 0.7), (10.0, 0.0))
 # What these WebUIs advise for CFG++: nothing divides the scale, and 1 is what 12.5 is elsewhere.
