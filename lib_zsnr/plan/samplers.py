@@ -35,6 +35,7 @@ class SamplerTraits:
     cfg_scale_divisor: what it divides the CFG scale by.
     enough_steps: from this many steps on it paints black and white as a converged image does, at CFG scales of 5 to
     10 with and without rescale; below, the person is told.
+    for_flow_models: its steps are those of flow models, whose noise level is at most 1, and nonsense above it.
     known: False for a function that nobody has measured.
     """
 
@@ -47,6 +48,7 @@ class SamplerTraits:
     bridge_sigma_per_step: float | None = None
     cfg_scale_divisor: float = 1.0
     enough_steps: int = 0
+    for_flow_models: bool = False
     known: bool = True
 
     def restart_counts(self, steps: int) -> tuple[int, int]:
@@ -111,9 +113,72 @@ _ROWS = {
     # .97 and .94).
     "sample_unipc": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=8),
     "sample_lcm": SamplerTraits(),
-    # Forge Neo's. Black .00 and white .97 to 1.00 with 8 to 20 steps at CFG 5 to 10, by trailing and by fitted levels,
-    # with a first-order start and without.
+    # Those of Forge Neo, Forge, reForge and Forge Classic: docs/matrix-others.csv. Their steps are of flow models, and
+    # above a noise level of 1 their images are not numbers (A2: black .96 and white .01 without the extension).
+    **dict.fromkeys(
+        ("sample_dpmpp_2s_ancestral_RF", "sample_euler_ancestral_RF", "sample_euler_a2"),
+        SamplerTraits(for_flow_models=True),
+    ),
+    # Black .00 and white .94 to 1.00 with 6 to 30 steps at CFG 5 to 10; with 8 and 15 by trailing and by fitted levels,
+    # with a first-order start and without, all of them within .03 of the converged image.
     "sample_er_sde": SamplerTraits(),
+    "sample_res_multistep": SamplerTraits(),
+    "sample_Kohaku_LoNyu_Yog": SamplerTraits(),
+    # First-order steps, at which a start would change nothing.
+    "sample_ddpm": SamplerTraits(),
+    "sample_euler_ancestral_cfg_pp": SamplerTraits(),
+    # With 6 steps at a CFG scale of 1 their black is up to .09, their white down to .87. From 8 on all is within .02.
+    "sample_euler_cfg_pp": SamplerTraits(enough_steps=8),
+    "sample_dpmpp_2m_cfg_pp": SamplerTraits(enough_steps=8),
+    "sample_dpmpp_2m_sde_cfg_pp": SamplerTraits(enough_steps=8),
+    "sample_dpmpp_3m_sde_cfg_pp": SamplerTraits(TERMINAL, enough_steps=8),
+    # With 8 steps at scale 1 its white is .99 by trailing with a first-order start, .90 without, .87 by fitted levels.
+    "sample_dpmpp_sde_cfg_pp": SamplerTraits(TERMINAL, fitted_from_steps=10),
+    # As Heun, but it weighs what it sees further down by its noise level.
+    "sample_heunpp2": SamplerTraits(TERMINAL),
+    # As PLMS: with 15 steps at CFG 10 their white is .82 and .93 by a first-order start alone, .96 and .98 by this.
+    "sample_ipndm": SamplerTraits(first_order_above=2.0, first_order_below_steps=40, enough_steps=8),
+    "sample_ipndm_v": SamplerTraits(first_order_above=2.0, first_order_below_steps=40, enough_steps=8),
+    # With 10 steps at CFG 10 its white is .93 by a first-order start alone, .96 by this.
+    "sample_deis": SamplerTraits(first_order_above=25.0, enough_steps=8),
+    # reForge's. Within .04 of the converged image with 6, 10 and 20 steps, without any first-order step.
+    **dict.fromkeys(
+        (
+            "sample_euler_dy",
+            "sample_euler_smea_dy",
+            "sample_euler_negative",
+            "sample_euler_dy_negative",
+            "sample_euler_dy_cfg_pp",
+            "sample_euler_smea_dy_cfg_pp",
+            "sample_euler_ancestral_dy_cfg_pp",
+            "sample_dpmpp_sde_classic",
+            "sample_dpmpp_2m_dy",
+            "sample_dpmpp_2m_dy_cfg_pp",
+            "sample_dpmpp_2s_ancestral_cfg_pp",
+            "sample_dpmpp_2s_ancestral_cfg_pp_dyn",
+            "sample_seeds_2",
+            "sample_seeds_3",
+            "sample_res_solver",
+        ),
+        SamplerTraits(),
+    ),
+    # With 6 steps at a CFG scale of 1 they are .12, .09 and .17 from the converged image, with 10 up to .03.
+    "sample_res_multistep_cfg_pp": SamplerTraits(enough_steps=10),
+    "sample_gradient_estimation_cfg_pp": SamplerTraits(TERMINAL, enough_steps=10),
+    "sample_res_multistep_ancestral_cfg_pp": SamplerTraits(enough_steps=10),
+    # With 20 steps the first is .07 from the converged image by fitted levels, .00 by trailing, the second .07 and .03.
+    # With 30 steps fitted levels will do for both.
+    "sample_res_multistep_ancestral": SamplerTraits(TERMINAL, fitted_from_steps=30, enough_steps=10),
+    "sample_sa_solver": SamplerTraits(TERMINAL, fitted_from_steps=30),
+    "sample_sa_solver_pece": SamplerTraits(TERMINAL, fitted_from_steps=30),  # .01 by trailing with 6, 10 and 20
+    # With 10 steps at CFG 10 its white is .96 by trailing, .89 by fitted levels.
+    "sample_gradient_estimation": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=10),
+    # They choose the steps from the level that they are given to 0 by their tolerance. Dopri5's is loose: with 20 steps
+    # at CFG 5 black and white are .48 and .53 without a first-order start, .30 and .63 with one, .01 and .99 by this.
+    "sample_ode_dopri5": SamplerTraits(first_order_above=5.0),
+    "sample_ode_bosh3": SamplerTraits(TERMINAL),
+    "sample_ode_adaptive_heun": SamplerTraits(TERMINAL),
+    "sample_ode_fehlberg2": SamplerTraits(TERMINAL),
 }
 
 

@@ -72,10 +72,16 @@ def _against_the_bridge(sampler: Sampler, zero: bool) -> str:
 
 
 def notes_on_solver(sampler: Sampler, zero: bool) -> tuple[str, ...]:
-    """What a person should know, before the image is made, about how the sampler leaves the terminal level."""
+    """What a person should know of the sampler before the image is made: above all how it leaves the terminal level."""
+    traits = sampler.traits
+    if traits.for_flow_models:
+        text = (
+            "{name} is for flow models: with this model its images are broken, with this extension or without it. Use "
+            "another sampler, such as Euler, DDIM or DPM++ 2M."
+        )
+        return (sentence(text, name=sampler.name),)
     if not zero or sampler.starts_below_terminal:
         return ()
-    traits = sampler.traits
     if not traits.known and traits.own_levels:
         text = (
             "This extension does not know the sampler {name}, which chooses its own noise levels: whether it reaches "

@@ -33,6 +33,7 @@ _NOT_ON_A1111 = (
     "test_others_on_forge",
     "test_page_of_forge",
     "test_passes_of_forge",
+    "test_samplers_of_forge",
     "test_sdxl_on_forge",
 )
 _ON_EVERY_HOST = ("test_shared_on_host", *_NOT_ON_A1111)

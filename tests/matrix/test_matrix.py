@@ -57,7 +57,7 @@ def test_nobody_is_warned_for_nothing(sampler: str):
 
 
 def test_the_page_has_the_tables_of_the_stored_cells():
-    assert summary.tables(TABLE) in PAGE.read_text(encoding="utf-8")
+    assert summary.tables(GUIDED) in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

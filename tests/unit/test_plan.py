@@ -160,6 +160,16 @@ def test_an_unknown_sampler_gets_the_safe_treatment_and_a_word_where_that_change
     assert any("does not know" in warning for warning in made.warnings)
 
 
+@pytest.mark.parametrize("asked", [Settings(enabled=True), Settings(enabled=True, follow_checkpoint=False)])
+def test_a_sampler_for_flow_models_is_named_on_every_schedule(asked: Settings):
+    """It breaks the images of all other models, with the extension and without."""
+    sampler = known("DPM++ 2s a RF", "sample_dpmpp_2s_ancestral_RF")
+    for starts_below in (False, True):
+        made = plan(asked, sampler=replace(sampler, starts_below_terminal=starts_below))
+        assert any("DPM++ 2s a RF is for flow models" in warning for warning in made.warnings)
+    assert not any("is for flow models" in warning for warning in plan(asked).warnings)
+
+
 def test_too_few_steps_for_full_black_and_white_are_named_before_the_picture_is_made():
     few = known("DPM fast", "sample_dpm_fast", steps=10)
     assert any("needs about" in warning for warning in plan(Settings(enabled=True), sampler=few).warnings)

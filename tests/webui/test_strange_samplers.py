@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import k_diffusion.sampling
 import pytest
 import torch
@@ -88,3 +90,25 @@ def test_one_with_levels_of_its_own_is_named_as_such(driver, registered):
     result = made(driver.txt2img(sampler_name="Own", **on(driver, steps=STEPS)))
     assert "Trailing spacing was not used: Own chooses its own noise levels" in result.comments
     assert "does not know" in result.comments
+
+
+@pytest.mark.parametrize(
+    ("home", "known"),
+    [
+        ("k_diffusion.sampling", True),
+        ("ldm_patched.k_diffusion.sampling", True),
+        ("backend.modules.k_diffusion_extra", True),
+        ("modules_forge.forge_alter_samplers", True),
+        ("modules_of_another_extension", False),
+    ],
+)
+def test_a_name_counts_only_where_it_is_a_webui_s_own(driver, home, known):
+    """A method is asked like a function: reForge's ODE samplers are methods of its sampler object."""
+    from lib_zsnr.webui.sampling import sampler_facts
+
+    class AlterSampler:
+        def sample_ddpm(self, model, x, sigmas, extra_args=None, callback=None, disable=None):
+            return x
+
+    AlterSampler.sample_ddpm.__module__ = home
+    assert sampler_facts.traits(SimpleNamespace(func=AlterSampler().sample_ddpm)).known == known

@@ -16,7 +16,7 @@ from lib_zsnr.webui import hosts
 _PIXELS_OF_A_LATENT = 8
 # Where the functions of the table are defined, in one WebUI or another. A function of that name from elsewhere is
 # another one.
-_HOMES = ("k_diffusion", "modules", "k_diff", "ldm_patched")
+_HOMES = ("k_diffusion", "modules", "k_diff", "ldm_patched", "backend", "modules_forge")
 # A function that takes none of them chooses its levels by itself.
 _LISTS = ("sigmas", "timesteps")
 # A function that takes this one restarts as the WebUI's Restart does.
