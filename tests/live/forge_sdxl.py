@@ -25,7 +25,7 @@ _CONTEXT, _EXTRA, _WIDE = 2048, 2816, 1280
 _DEPTHS = (0, 0, 2, 2, 10, 10)
 _MARKERS_OF = {"sdxl_epsilon": (), "sdxl_v_zsnr": MARKERS}
 CHECKPOINTS = {role: f"{role}.safetensors" for role in _MARKERS_OF}
-_DISK, _MEMORY = 6e9, 10e9  # two files; the host with one model, and with the next one's file beside it
+_DISK, _MEMORY = 6e9, 8e9  # two files; the host with one model, and with the next one's file beside it
 
 
 def _unet() -> Shapes:

@@ -92,7 +92,6 @@ def test_a_hires_checkpoint_of_the_same_kind_makes_no_difference(driver: LiveDri
     [
         ("a lamp :0.25 AND a lamp :0.75", "a lamp"),
         ("a lamp AND a lamp :0.5", "a lamp :1.5"),
-        ("a lamp AND a dog :0", "a lamp"),
     ],
 )
 def test_parts_of_a_prompt_are_guided_and_rescaled_as_their_sum(

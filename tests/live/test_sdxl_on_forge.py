@@ -61,8 +61,12 @@ def test_the_markers_are_followed_and_an_unmarked_file_is_left_as_it_was(sdxl: L
 
 @pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
 def test_a_marked_file_is_left_as_the_webui_has_it(sdxl: LiveDriver, sampler: str):
+    image(sdxl, "sdxl_v_zsnr", sampler, OFF)
+    first = sdxl.model_state()
     before = image(sdxl, "sdxl_v_zsnr", sampler, OFF)
     state = sdxl.model_state()
+    if state != first:
+        pytest.skip("this WebUI rescales the schedule of such a file anew with every image, on top of the last time")
     ours = image(sdxl, "sdxl_v_zsnr", sampler, ON)
     assert sdxl.model_state() == state
     after = image(sdxl, "sdxl_v_zsnr", sampler, OFF)
