@@ -8,7 +8,8 @@ import pytest
 
 from tests.live.beside import places
 from tests.live.beside.comparison import OFF, ON, Comparison
-from tests.live.beside.rows import AT_ONCE, ROWS, Row
+from tests.live.beside.row import Row
+from tests.live.beside.rows import AT_ONCE, ROWS
 from tests.live.driver import LiveDriver
 from tests.live.neighbours import folder_of, parent
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tests.live.beside import places, table
 from tests.live.beside.comparison import Comparison
-from tests.live.beside.rows import AT_ONCE, ROWS, Row
+from tests.live.beside.row import Row
+from tests.live.beside.rows import AT_ONCE, ROWS
 from tests.live.beside.table import ALL, ALONE, Cell
 from tests.live.driver import LiveDriver
 from tests.live.neighbours import parent

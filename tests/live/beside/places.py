@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.live import tiny_checkpoints
 from tests.live.beside import own_models
-from tests.live.beside.rows import ROWS, Row
+from tests.live.beside.row import Row
+from tests.live.beside.rows import ROWS
 from tests.live.driver import LiveDriver
 from tests.live.server import OURS_FIRST, OURS_LAST, Server
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from tests.live.beside.rows import AT_ONCE, ROWS, Row
+from tests.live.beside.row import Row
+from tests.live.beside.rows import AT_ONCE, ROWS
 
 DOCS = Path(__file__).parents[3] / "docs"
 STORED, PAGE = DOCS / "neighbours.csv", DOCS / "neighbours.md"
@@ -80,7 +81,8 @@ def _line(row: Row, cells: list[Cell]) -> list[str]:
         alone += f"; {row.says}"
     together = row.alone_only or _verdict([cell for cell in cells if cell.beside == ALL])
     smallest = [min(getattr(cell, name) for cell in cells) for name in ("theirs", "ours", "rescale")]
-    return [name, alone, together, *(f"{number:.2g}" for number in (*smallest, max(cell.neutral for cell in cells)))]
+    neutral = max(cell.neutral for cell in cells if row.is_neutral(cell.sampler))
+    return [name, alone, together, *(f"{number:.2g}" for number in (*smallest, neutral))]
 
 
 def _verdict(cells: list[Cell]) -> str:
