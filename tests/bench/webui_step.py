@@ -24,7 +24,7 @@ from tests.live.driver import LiveDriver
 from tests.live.server import Server, find_webui
 
 SAMPLERS = ("Euler", "DDIM")
-PAIRS = 40
+PAIRS = 30
 # Images of few steps show what is not sampling: the text encoder, the decoder, the answer.
 FEW_STEPS, FEW_IMAGES = 2, 5
 # The paper's spacing and the panel's other defaults: as many calls with it as without.
