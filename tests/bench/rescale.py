@@ -14,7 +14,8 @@ BATCHES = (1, 2, 4, 8, 16)
 SIDES = (512, 1024, 2048)
 SIGMA, CFG_SCALE, PHI = 5.0, 7.5, 0.7
 _HEAD = (
-    "batch | pixels | latents | ours (ms) | : ComfyUI's | : diffusers' | without the guidance (ms) | : memory's limit"
+    "| batch | pixels | ours | a value | : ComfyUI's | : diffusers' | without guidance | : memory's limit |\n"
+    "|---|---|---|---|---|---|---|---|"
 )
 _NOTE = """
 CFG rescale on the CPU, the fastest of the rounds. The guidance itself is included, but for the last two columns.
