@@ -27,7 +27,7 @@ def results(checkpoint_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_step_by_pairs(results):
-    measured = results(webui_step.main, "--pairs", "2", "--size", "64", "--steps", "4")
+    measured = results(webui_step.main, "--pairs", "2", "--size", "64", "--steps", "6")
     assert {f"{sampler}, wall" for sampler in webui_step.SAMPLERS} <= set(measured)
     for each in measured.values():
         assert each["pairs"] == 2
