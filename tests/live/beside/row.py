@@ -43,13 +43,6 @@ class Row:
     alone_only: str = ""
     says: str = ""
 
-    def is_neutral(self, sampler: str) -> bool:
-        """Whether ours, told to change nothing, changes nothing.
-
-        Where there is a mask it lets DDIM step from the image that the model saw, whatever else is off.
-        """
-        return not (sampler == "DDIM" and (self.is_img2img or self.inner))
-
     def payload(self, driver: LiveDriver, effect: bool) -> dict[str, Any]:
         """What the request has of this row, with its effect or without."""
         merged: dict[str, Any] = {"alwayson_scripts": {}, "override_settings": {}}

@@ -81,7 +81,7 @@ def _line(row: Row, cells: list[Cell]) -> list[str]:
         alone += f"; {row.says}"
     together = row.alone_only or _verdict([cell for cell in cells if cell.beside == ALL])
     smallest = [min(getattr(cell, name) for cell in cells) for name in ("theirs", "ours", "rescale")]
-    neutral = max(cell.neutral for cell in cells if row.is_neutral(cell.sampler))
+    neutral = max(cell.neutral for cell in cells)
     return [name, alone, together, *(f"{number:.2g}" for number in (*smallest, neutral))]
 
 
