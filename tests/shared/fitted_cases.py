@@ -67,7 +67,9 @@ class FittedCases:
     @pytest.mark.parametrize(("sampler", "steps"), [("Euler", 5), ("DDIM", 5), ("DPM++ 2M", 7), ("UniPC", 14)])
     def test_with_few_steps_it_is_trailing(self, driver: Driver, sampler: str, steps: int):
         result = made(driver.txt2img(**fit(driver, sampler, steps=steps, width=256, height=256)))
-        np.testing.assert_allclose(result.timesteps, trailing(steps), atol=0.5)
+        # UniPC of sigmas is one of those whose last level but one the WebUI leaves out.
+        expected = trailing(steps + 1)[:-1] if sampler == "UniPC" and sampler in driver.of_sigmas else trailing(steps)
+        np.testing.assert_allclose(result.timesteps, expected, atol=0.5)
         assert "ZSNR fit to size: True" in result.infotext
 
     @pytest.mark.parametrize("sampler", ["Euler", "Euler a", "DDIM"])
