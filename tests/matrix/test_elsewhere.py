@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,8 @@ import torch
 from k_diffusion import sampling
 
 from lib_zsnr.plan.samplers import traits_of
+from tests.live import known_hosts
+from tests.live.server import find_webui
 from tests.matrix import cells, elsewhere_cells, elsewhere_samplers, summary
 from tests.matrix.cells import NEAR, Cell
 from tests.matrix.elsewhere_cells import Measuring, plan_of
@@ -108,13 +109,14 @@ def test_cfg_pp_sees_the_guided_prediction_and_the_unguided_one(clip: Path):
         assert not torch.allclose(seen["uncond_denoised"], seen["denoised"], atol=0.1)
 
 
-WEBUI = Path(os.environ.get("ZSNR_WEBUI", ""))
-
-
 @pytest.mark.live
-@pytest.mark.skipif(not os.environ.get("ZSNR_WEBUI"), reason="needs the files of a WebUI (ZSNR_WEBUI)")
 def test_some_cells_measured_again_by_this_webui(clip: Path):
-    measuring = Measuring(load(WEBUI), clip)
+    found = find_webui()
+    if isinstance(found, str):
+        pytest.skip(found)
+    if known_hosts.of(found[0]).is_a1111:
+        pytest.skip("AUTOMATIC1111's own samplers are measured in docs/matrix.csv")
+    measuring = Measuring(load(found[0]), clip)
     labels = [label for label in MEASURED if measuring.has(label) and not elsewhere_samplers.is_one_by_one(label)]
     if not labels:
         pytest.skip("this WebUI has no sampler that AUTOMATIC1111's has not")
