@@ -15,15 +15,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lib_zsnr.checkpoint import safetensors_header, traits
+from tests.bench.command import parse
 from tests.bench.report import Report
 from tests.bench.timing import clock
 from tests.live.driver import LiveDriver
-from tests.live.server import Server, find_webui
+from tests.live.server import Server
 
 NAME = "sd15_v_zsnr"
 CACHE = "~/.cache/zero-terminal-snr-bench"
@@ -123,12 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--file", type=Path, help="a checkpoint of your own, with a yaml beside it, instead")
     parser.add_argument("--steps", type=int, default=3, help="below 6, where spacing is the paper's for all samplers")
     parser.add_argument("--size", type=int, default=512, help="of the images, in pixels")
-    parser.add_argument("--json", type=Path, help="writes the results there as well")
-    given = parser.parse_args(arguments)
-    found: Any = find_webui()
-    if isinstance(found, str):
-        print(found)
-        return 1
+    given, found = parse(parser, arguments)
     with Report(given.json) as report:
         return 0 if run(report, found, given.file or ensure(*found, given.cache), given.steps, given.size) else 1
 

@@ -12,14 +12,14 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import httpx
 
+from tests.bench.command import parse
 from tests.bench.report import Report
 from tests.live import tiny_checkpoints
 from tests.live.driver import LiveDriver
-from tests.live.server import PROJECT, Server, find_webui
+from tests.live.server import PROJECT, Server
 from tests.shared.browser import browser
 from tests.shared.panel_page import PanelPage
 
@@ -30,12 +30,7 @@ _CHANGES = range(21, 33)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Our part of the start-up profile, install.py, and how long the preview takes to follow a change."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.webui_page", description=__doc__)
-    parser.add_argument("--json", type=Path, help="writes the results there as well")
-    given = parser.parse_args(arguments)
-    found: Any = find_webui()
-    if isinstance(found, str):
-        print(found)
-        return 1
+    given, found = parse(parser, arguments)
     with tempfile.TemporaryDirectory() as folder, Report(given.json) as report:
         _install(report, *found)
         checkpoints = tiny_checkpoints.ensure(*found, Path(folder) / "cache")

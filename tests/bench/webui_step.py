@@ -17,11 +17,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tests.bench.command import parse
 from tests.bench.report import Report
 from tests.bench.timing import mean_and_error, median_and_error
 from tests.live import tiny_checkpoints
 from tests.live.driver import LiveDriver
-from tests.live.server import Server, find_webui
+from tests.live.server import Server
 
 SAMPLERS = ("Euler", "DDIM")
 PAIRS = 30
@@ -93,12 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS, help="of images, one with and one without; 2 or more")
     parser.add_argument("--size", type=int, default=512, help="of the images, in pixels")
     parser.add_argument("--steps", type=int, default=STEPS, help="4 or more, no divisor of 1000")
-    parser.add_argument("--json", type=Path, help="writes the results there as well")
-    given = parser.parse_args(arguments)
-    found: Any = find_webui()
-    if isinstance(found, str):
-        print(found)
-        return 1
+    given, found = parse(parser, arguments)
     request = {"width": given.size, "height": given.size, "steps": given.steps, "cfg_scale": 7.5, "prompt": "a lamp"}
     with tempfile.TemporaryDirectory() as folder, Report(given.json) as report:
         checkpoints = tiny_checkpoints.ensure(*found, Path(folder) / "cache")

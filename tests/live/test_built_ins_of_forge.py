@@ -12,12 +12,10 @@ from safetensors.torch import save_file
 from tests.live import arrays
 from tests.live.driver import LiveDriver
 from tests.live.server import Server
-from tests.shared.cases import ON, SIGMAS, made, on
+from tests.shared.cases import NEUTRAL, ON, SIGMAS, made, on
 from tests.shared.driver import Result
 
 OFF = [False]
-# With an epsilon model all parts of ours are in place, and change nothing.
-NEUTRAL = [True, True, False, False, False, 0.0, False, False]
 TIMESTEPS = [999, 749, 499, 249]
 FAMILIES = pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
 # The columns of the 8 by 8 latents that the mask keeps, and those that it has made anew.

@@ -111,7 +111,7 @@ class TestOtherRescale:
         neither, theirs, both, ours = rescaled(0, 0), rescaled(0.5, 0), rescaled(0.5, 0.7), rescaled(0, 0.7)
         assert both.latents[-1].tobytes() == theirs.latents[-1].tobytes()
         # In DDIM's family CFG_Rescale_webui rescales the noise, of which little remains to be rescaled.
-        assert apart(theirs, neither) > 1e-3
+        assert apart(theirs, neither) > (1e-3 if (name, sampler) == ("CFG_Rescale_webui", "DDIM") else 1e-2)
         assert apart(ours, neither) > 1e-2
         assert f"left to the extension {name}" in both.comments
         assert f"left to the extension {name}" in both.infotext

@@ -36,6 +36,13 @@ def panel(
     page.page.close()
 
 
+def open_on_an_unmarked_file(panel: PanelPage, driver: LiveDriver) -> None:
+    panel.press_label()
+    panel.choose_checkpoint(driver.checkpoints()["epsilon"])
+    panel.wait_for_status("epsilon — nothing in the file says what it predicts")
+    make_small(panel)
+
+
 def test_pick_a_marked_file_and_press_generate(panel: PanelPage):
     """Nothing has to be read: open is on, and the file says the rest."""
     panel.press_label()
@@ -76,10 +83,7 @@ def test_ticking_changes_the_image_and_unticking_brings_the_old_one_back(panel: 
 
 @pytest.mark.parametrize("panel", ["light"], indirect=True)
 def test_a_loaded_model_can_be_asked_what_it_predicts(panel: PanelPage, driver: LiveDriver):
-    panel.press_label()
-    panel.choose_checkpoint(driver.checkpoints()["epsilon"])
-    panel.wait_for_status("epsilon — nothing in the file says what it predicts")
-    make_small(panel)
+    open_on_an_unmarked_file(panel, driver)
     generate(panel)  # where a checkpoint is loaded only for an image
     panel.part("ask").click()
     panel.settle()
@@ -109,10 +113,7 @@ def test_png_info_sends_every_value_back(panel: PanelPage, driver: LiveDriver, t
 
 @pytest.mark.parametrize("panel", ["light"], indirect=True)
 def test_a_preset_is_saved_used_and_forgotten(panel: PanelPage, driver: LiveDriver):
-    panel.press_label()
-    panel.choose_checkpoint(driver.checkpoints()["epsilon"])
-    panel.wait_for_status("epsilon — nothing in the file says what it predicts")
-    make_small(panel)
+    open_on_an_unmarked_file(panel, driver)
     panel.tick("follow_checkpoint", False)
     panel.tick("v_prediction")
     panel.set_phi(0.35)

@@ -41,8 +41,7 @@ def _measure(out: Path, samplers: list[str], steps: list[int]) -> None:
         measuring = cells.Measuring(TrainedHost(Path(folder)))
         for key in cells.wanted(samplers, steps):
             cell = table[key] = measuring.cell(*key)
-            print(*key, f"{cell.black:.2f}/{cell.white:.2f}", f"off {cell.off_black:.2f}/{cell.off_white:.2f}",
-                  f"error {cell.error:.3f}", flush=True)  # fmt: skip
+            print(cell.line, flush=True)
             cells.write((table[key] for key in cells.wanted() if key in table), out)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,13 @@ class Cell:
         return self.sampler, self.steps, self.cfg, self.phi
 
     @property
+    def line(self) -> str:
+        """What is printed when it has been measured."""
+        name = " ".join(map(str, self.key))
+        off = f"off {self.off_black:.2f}/{self.off_white:.2f}"
+        return f"{name} {self.black:.2f}/{self.white:.2f} {off} error {self.error:.3f}"
+
+    @property
     def error(self) -> float:
         """How far the worse of the two is from the converged picture."""
         return max(abs(self.black - self.converged_black), abs(self.white - self.converged_white))
@@ -124,6 +132,12 @@ def wanted(samplers: Iterable[str] = SAMPLERS, steps: Iterable[int] = STEPS) -> 
     for sampler, count in itertools.product(samplers, steps):
         if sampler != COUNTS_ITS_OWN_STEPS or count == COUNTED_AS:
             yield from ((sampler, count, cfg, phi) for cfg, phi in GUIDANCE)
+
+
+def error_just_below_enough(warned: Sequence[Cell]) -> float:
+    """The worst error with the most steps of which the person is warned; infinite where there is no such cell."""
+    most = max((cell.steps for cell in warned), default=0)
+    return max((cell.error for cell in warned if cell.steps == most), default=math.inf)
 
 
 def write(cells: Iterable[Cell], path: Path = STORED) -> None:

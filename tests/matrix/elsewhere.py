@@ -71,8 +71,7 @@ def _compared(measuring: Measuring, label: str) -> Iterator[cells.Cell]:
 
 
 def _told(cell: cells.Cell) -> cells.Cell:
-    print(*cell.key, f"{cell.black:.2f}/{cell.white:.2f}", f"off {cell.off_black:.2f}/{cell.off_white:.2f}",
-          f"error {cell.error:.3f}", flush=True)  # fmt: skip
+    print(cell.line, flush=True)
     return cell
 
 

@@ -55,9 +55,7 @@ def test_it_is_the_converged_image_or_the_person_is_warned(cell: Cell):
 def test_nobody_is_warned_for_nothing(label: str):
     """With the number of steps just below enough, some cell is not near."""
     fewer = [cell for cell in TABLE if cell.sampler == label and warned(cell)]
-    if fewer:
-        most = max(cell.steps for cell in fewer)
-        assert max(cell.error for cell in fewer if cell.steps == most) > NEAR
+    assert cells.error_just_below_enough(fewer) > NEAR
 
 
 def test_three_ways_of_guidance_judge_as_all_do():

@@ -22,6 +22,8 @@ SIGMAS = schedule.sigmas_from_alphas_cumprod(
 # enabled, follow_checkpoint, zero_terminal_snr, trailing, v_prediction, cfg_rescale, bridge, fit_to_size: the paper's
 # own spacing, whose levels everybody can work out, and the panel's defaults.
 ON = [True, True, False, True, False, 0.7, False, False]
+# With an epsilon model all parts of ours are in place, and change nothing.
+NEUTRAL = [True, True, False, False, False, 0.0, False, False]
 # By hand: v, zero SNR, the paper's spacing.
 FORCED = {
     "enabled": True,

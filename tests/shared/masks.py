@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.shared.cases import made, on
+from tests.shared.cases import NEUTRAL, made, on
 from tests.shared.double_driver import gradient
 
 FROM_THE_TOP = {"denoising_strength": 1, "inpainting_fill": 1}
-NEUTRAL = [True, True, False, False, False, 0.0, False, False]
 
 
 def inpainted(driver: Any, **request: Any):

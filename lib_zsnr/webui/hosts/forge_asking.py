@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from modules import call_queue, devices, prompt_parser
+from modules import call_queue, devices
 from torch import Tensor
 
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
-
-_PIXELS = 8  # to a latent, each way
+from lib_zsnr.webui.hosts.empty_prompt import embedded
 
 
 def raw_answer(
@@ -38,6 +37,5 @@ def raw_answer(
 
 def _without_caption(sd_model: Any, x: Tensor) -> dict[str, Tensor]:
     """What the WebUI gives a UNet beside x for an empty prompt."""
-    height, width = x.shape[2] * _PIXELS, x.shape[3] * _PIXELS
-    text = sd_model.get_learned_conditioning(prompt_parser.SdConditioning([""] * len(x), width=width, height=height))
+    text = embedded(sd_model, x)
     return {"context": text["crossattn"], "y": text["vector"]} if isinstance(text, dict) else {"context": text}

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from modules import call_queue, devices, processing, prompt_parser
+from modules import call_queue, devices, processing
 from torch import Tensor
 
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
-
-_PIXELS = 8  # to a latent, each way
+from lib_zsnr.webui.hosts.empty_prompt import embedded, pixels_of
 
 
 def answer_to(sd_model: Any, x: Tensor) -> Tensor:
@@ -24,10 +23,8 @@ def answer_to(sd_model: Any, x: Tensor) -> Tensor:
 
 def _without_caption(sd_model: Any, x: Tensor) -> dict[str, Any]:
     """What the WebUI's denoiser gives a UNet beside x for an empty prompt (CFGDenoiser.forward)."""
-    height, width = x.shape[2] * _PIXELS, x.shape[3] * _PIXELS
-    prompts = prompt_parser.SdConditioning([""] * len(x), width=width, height=height)
-    text = sd_model.get_learned_conditioning(prompts)
-    image = processing.txt2img_image_conditioning(sd_model, x, width, height)
+    text = embedded(sd_model, x)
+    image = processing.txt2img_image_conditioning(sd_model, x, *pixels_of(x))
     if isinstance(text, dict):
         return {**text, "c_concat": [image]}
     of_image = {"c_adm": image} if sd_model.model.conditioning_key == "crossattn-adm" else {"c_concat": [image]}
