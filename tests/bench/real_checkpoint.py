@@ -1,6 +1,6 @@
-"""Makes a checkpoint with the layout of Stable Diffusion 1.5: every tensor of its real size, float16, random.
+"""Makes a checkpoint with the layout of Stable Diffusion 1.5 or XL: every tensor of its real size, float16, random.
 
-Run by `tests.bench.real_size` in the WebUI's interpreter: real_checkpoint.py WEBUI UNFINISHED_FOLDER FINAL_FOLDER
+Run by `tests.bench.real_size` in the WebUI's interpreter: real_checkpoint.py LAYOUT WEBUI UNFINISHED FINAL (folders)
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,33 +20,52 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
-NAME = "sd15_v_zsnr"
 _SEED = "real size"
-# As the config of the WebUI names them, and as the tensors of a checkpoint begin.
+# As the configs of the WebUI name them, and as the tensors of a checkpoint begin.
 _PARTS = {
-    "unet_config": "model.diffusion_model.",
-    "first_stage_config": "first_stage_model.",
-    "cond_stage_config": "cond_stage_model.",
+    "sd15": {
+        "unet_config": "model.diffusion_model.",
+        "first_stage_config": "first_stage_model.",
+        "cond_stage_config": "cond_stage_model.",
+    },
+    "sdxl": {
+        "network_config": "model.diffusion_model.",
+        "first_stage_config": "first_stage_model.",
+        "conditioner_config": "conditioner.",
+    },
 }
+_CONFIGS = {"sd15": "sd1", "sdxl": "sdxl"}
 # CLIP's ViT-L/14; the layers and the vocabulary are the small one's.
 _TEXT_ENCODER = {"hidden_size": 768, "intermediate_size": 3072, "projection_dim": 768, "num_attention_heads": 12}
 _MARKERS = ("v_pred", "ztsnr")
 
 
-def config(webui: Path, clip: Path) -> dict[str, Any]:
-    """The WebUI's own config, but for the text encoder's folder, where it names a model of the hub."""
-    made: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(webui / checkpoint_builder.CONFIGS["sd1"]))
-    made["model"]["params"]["cond_stage_config"]["params"] = {"version": str(clip)}
+def config(layout: str, webui: Path, clip: Path) -> dict[str, Any]:
+    """The WebUI's own config, but for the text encoders, where it names models of the hub."""
+    made: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(webui / checkpoint_builder.CONFIGS[_CONFIGS[layout]]))
+    params = made["model"]["params"]
+    if layout == "sdxl":
+        first, second = params["conditioner_config"]["params"]["emb_models"][:2]
+        first["params"]["version"], second["params"]["version"] = str(clip), None
+    else:
+        params["cond_stage_config"]["params"] = {"version": str(clip)}
     return made
 
 
-def shapes(config: dict[str, Any]) -> dict[str, torch.Tensor]:
+def _without_memory(make: Callable[..., Any]) -> Callable[..., Any]:
+    """open_clip moves what it has made to the device that it is told, which cannot be done with tensors on "meta"."""
+    return lambda *arguments, **named: make(*arguments, **{**named, "device": "meta"})
+
+
+def shapes(layout: str, config: dict[str, Any]) -> dict[str, torch.Tensor]:
     """All tensors by name, without memory for their values."""
+    import open_clip
     from ldm.util import instantiate_from_config
 
+    open_clip.create_model_and_transforms = _without_memory(open_clip.create_model_and_transforms)
     found = {}
     with torch.device("meta"):
-        for part, prefix in _PARTS.items():
+        for part, prefix in _PARTS[layout].items():
             model = instantiate_from_config(OmegaConf.create(copy.deepcopy(config["model"]["params"][part])))
             found.update({f"{prefix}{name}": tensor for name, tensor in model.state_dict().items()})
     return found
@@ -60,16 +80,17 @@ def weights(shapes: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {**made, **{name: torch.empty(0) for name in _MARKERS}}
 
 
-def main(webui: Path, unfinished: Path, final: Path) -> None:
+def main(layout: str, webui: Path, unfinished: Path, final: Path) -> None:
     """Write the file, the yaml beside it and the text encoder's folder."""
+    name = f"{layout}_v_zsnr"
     made = unfinished / "made"
     text_encoder.write(made / "clip")
     described = made / "clip" / "config.json"
     described.write_text(json.dumps({**json.loads(described.read_text()), **_TEXT_ENCODER}), encoding="utf-8")
     checkpoint_builder._use_the_classes_of(webui)
-    save_file(weights(shapes(config(webui, made / "clip"))), made / f"{NAME}.safetensors")
-    OmegaConf.save(OmegaConf.create(config(webui, final / "clip")), made / f"{NAME}.yaml")
+    save_file(weights(shapes(layout, config(layout, webui, made / "clip"))), made / f"{name}.safetensors")
+    OmegaConf.save(OmegaConf.create(config(layout, webui, final / "clip")), made / f"{name}.yaml")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    main(sys.argv[1], *map(Path, sys.argv[2:5]))
