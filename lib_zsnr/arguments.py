@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, Settings, SettingsError, checked, refusal
+from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, Settings, SettingsError, WrongValueError, checked
 
 _NOTHING_SAVED = Settings()
 
@@ -19,7 +19,7 @@ def parse(args: Sequence[Any], defaults: Settings = _NOTHING_SAVED, switched_on:
     appends after it are its own defaults). defaults: what fields take that are not given. switched_on: another way
     in switches the extension on, whatever the arguments say.
     Off means off: where the switch itself is false, no other value can be wrong.
-    Raises SettingsError for a wrong type, a value out of range, NaN, an unknown name, or too many values.
+    Raises WrongValueError for a wrong type, a value out of range, NaN, an unknown name, or too many values.
     """
     first = args[0] if args else None
     named = isinstance(first, Mapping)
@@ -27,9 +27,9 @@ def parse(args: Sequence[Any], defaults: Settings = _NOTHING_SAVED, switched_on:
     if values.get("enabled") is False and not switched_on:
         values = _good(values)
     elif named and any(isinstance(value, Mapping) for value in args[1:]):
-        raise refusal("got more than one dict; allowed is one, with all the values in it")
+        raise WrongValueError("got more than one dict; allowed is one, with all the values in it")
     elif not named and len(args) > len(FIELDS):
-        raise refusal(f"got {len(args)} values; allowed are at most {len(FIELDS)}")
+        raise WrongValueError(f"got {len(args)} values; allowed are at most {len(FIELDS)}")
     if named:
         return defaults.with_explicit(values)
     by_name = checked(values)

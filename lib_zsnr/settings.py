@@ -21,12 +21,14 @@ the sampler, always replace it by trailing, or keep it."""
 
 
 class SettingsError(ValueError):
-    """A value that cannot be used. Its text names the field, the value and what is allowed."""
+    """What was asked for cannot be done. Its text says why, what happens now, and what to do."""
 
 
-def refusal(what: str) -> SettingsError:
-    """The error for a value that cannot be used. what: which one and what is allowed, without a full stop."""
-    return SettingsError(f"{TITLE}: {what}. No image was made.")
+class WrongValueError(SettingsError):
+    """A value that cannot be used. Its text names it and what is allowed; who asked for it says what happens now."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{TITLE}: {what}.")
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,14 @@ class Field:
     superseded: bool = False
 
     def check(self, value: Any) -> bool | float:
-        """The value, or a SettingsError that names field, value and what is allowed. -0 comes back as 0."""
+        """The value, or a WrongValueError that names field, value and what is allowed. -0 comes back as 0."""
         if isinstance(value, bool) and isinstance(self.default, bool):
             return value
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and not isinstance(self.default, bool)
         # Compared before it becomes a float, which integers of 400 digits cannot; NaN is in no range.
         if number and self.minimum <= value <= self.maximum:
             return float(value) + 0.0
-        raise refusal(f"{self.name} is {quoted(value)}; allowed is {self.allowed}")
+        raise WrongValueError(f"{self.name} is {quoted(value)}; allowed is {self.allowed}")
 
     def as_text(self, value: bool | float) -> str:
         """The value as it stands in infotext: True, False, or a number in as few digits as read back the same."""
@@ -140,7 +142,7 @@ class Settings:
         return self.follow_checkpoint and name not in self.explicit | self.preset
 
     def with_explicit(self, values: Mapping[str, Any]) -> Settings:
-        """The settings with some fields given by name. Raises SettingsError as `checked` does."""
+        """The settings with some fields given by name. Raises WrongValueError as `checked` does."""
         good = checked(values)
         names = frozenset(good)
         return replace(self, **good, explicit=self.explicit | names, given=self.given | names)
@@ -148,7 +150,7 @@ class Settings:
     def with_preset(self, values: Mapping[str, Any]) -> Settings:
         """The settings with the checkpoint's preset: while the checkpoint is followed, it fills in what is left open.
 
-        Open is what was not given, and what the file would decide. Raises SettingsError as `checked` does.
+        Open is what was not given, and what the file would decide. Raises WrongValueError as `checked` does.
         """
         good = checked(values)
         if not self.follow_checkpoint:
@@ -171,9 +173,9 @@ PRESET_FIELDS = tuple(row.name for row in FIELDS if row.in_preset)
 def checked(given: Mapping[Any, Any]) -> dict[str, Any]:
     """The values by name, as the request will have them.
 
-    Raises SettingsError for a wrong type, a value out of range, NaN or an unknown name.
+    Raises WrongValueError for a wrong type, a value out of range, NaN or an unknown name.
     """
     unknown = [name for name in given if name not in FIELD_BY_NAME]
     if unknown:
-        raise refusal(f"{quoted(unknown[0])} is no setting; allowed are {', '.join(FIELD_BY_NAME)}")
+        raise WrongValueError(f"{quoted(unknown[0])} is no setting; allowed are {', '.join(FIELD_BY_NAME)}")
     return {name: FIELD_BY_NAME[name].check(value) for name, value in given.items()}

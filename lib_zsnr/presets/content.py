@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib_zsnr.sentences import quoted
-from lib_zsnr.settings import FIELD_BY_NAME, PRESET_FIELDS, TITLE, SettingsError
+from lib_zsnr.settings import FIELD_BY_NAME, PRESET_FIELDS, TITLE, SettingsError, WrongValueError
 
 VERSION = 1
 MAX_BYTES = 4_000_000
@@ -45,15 +45,30 @@ def check(values: Mapping[str, Any]) -> dict[str, bool | float]:
         named = "; ".join(f"{what}: {_listed(names)}" for what, names in wrong.items() if names)
         allowed = f"allowed are exactly {', '.join(PRESET_FIELDS)}"
         raise SettingsError(f"{TITLE}: the preset was not saved ({named}); {allowed}.")
-    return {name: FIELD_BY_NAME[name].check(values[name]) for name in PRESET_FIELDS}
+    try:
+        return {name: FIELD_BY_NAME[name].check(values[name]) for name in PRESET_FIELDS}
+    except WrongValueError as error:
+        raise SettingsError(f"{error} The preset was not saved.") from None
 
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join([*map(quoted, names[:5]), *(["..."] if len(names) > 5 else [])])
 
 
-def parse(data: bytes) -> tuple[dict[str, Any], dict[str, Preset]]:
-    """The whole content and the presets in it. Raises ValueError (SettingsError is one) for what is not ours.
+@dataclass(frozen=True)
+class Content:
+    """A file that was read. whole: all that it holds; presets: those that can be used, by the checkpoint's key.
+
+    problems: for each that cannot, which one and why. It stays in the file.
+    """
+
+    whole: Mapping[str, Any]
+    presets: Mapping[str, Preset]
+    problems: tuple[str, ...] = ()
+
+
+def parse(data: bytes) -> Content:
+    """What the file holds. Raises ValueError (SettingsError is one) for what is not ours.
 
     Only what is saved is checked strictly. Files of earlier versions lack fields, which then have their defaults; those
     of later ones have more, which are kept.
@@ -70,20 +85,19 @@ def parse(data: bytes) -> tuple[dict[str, Any], dict[str, Preset]]:
         raise SettingsError("it is not a list of presets")
     if type(version) is not int or version < VERSION:
         raise SettingsError(f"its version is {quoted(version)}, expected {VERSION} or later")
-    presets = {}
+    presets, problems = {}, []
     for key, entry in entries.items():
         try:
-            presets[key] = _preset(key, entry)
-        except SettingsError:
-            # A later version may have given a field another form: that preset is kept for it, and not used here.
-            if not later:
-                raise
-    return content, presets
+            presets[key] = _preset(entry)
+        except SettingsError as error:
+            # A later version may have given a field another form, and a person may have mistyped one.
+            problems.append(f"{quoted(key)}: {error}")
+    return Content(content, presets, tuple(problems))
 
 
-def _preset(key: str, entry: Any) -> Preset:
+def _preset(entry: Any) -> Preset:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-        raise SettingsError(f"the preset {quoted(key)} has no name")
+        raise SettingsError("it has no name.")
     entry = _renewed(entry)
     return Preset(entry["name"], {f.name: f.check(entry.get(f.name, f.default)) for f in _FIELDS})
 

@@ -14,8 +14,14 @@ from pathlib import Path
 
 PATIENCE = 10.0
 """How long a save waits for another program's, in seconds: a save takes milliseconds."""
+READERS_PATIENCE = 1.0
+"""The same of a request, which would otherwise wait again each time that it looks."""
 
-_NO_LOCKS_HERE = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+"""What the systems say of a lock that another process has: Unix the first two, Windows the last two."""
+
+# Some network drives. The last two are one number on Linux and two on macOS.
+_NO_LOCKS_HERE = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -32,31 +38,34 @@ def real(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes out while the file is read and written again. Raises OSError where that takes too long.
+def locked(path: Path, *, reading: bool = False) -> Iterator[None]:
+    """Keep other processes out while the file is read and written again.
 
+    Raises OSError where another keeps it for longer than the patience lasts, and where it cannot be locked.
     The lock is on a file beside it, which stays: the file itself is replaced, and a lock would go with the old one.
     """
     target = real(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(f"{target}.lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
     try:
-        _wait_for(handle)
+        _wait_for(handle, READERS_PATIENCE if reading else PATIENCE)
         yield
     finally:
         os.close(handle)  # which gives the lock back
 
 
-def _wait_for(handle: int) -> None:
-    until = time.monotonic() + PATIENCE
+def _wait_for(handle: int, patience: float) -> None:
+    until = time.monotonic() + patience
     while True:
         try:
             _lock(handle)
         except OSError as error:
             if error.errno in _NO_LOCKS_HERE:
-                return  # some network drives: to save without a lock is better than not at all
+                return  # to save without a lock is better than not at all
+            if error.errno not in _HELD:
+                raise
             if time.monotonic() > until:
-                raise OSError(f"another program has kept it locked for {PATIENCE:g} seconds") from error
+                raise OSError(f"another program has kept it locked for {patience:g} seconds") from error
         else:
             return
         time.sleep(0.01)

@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib_zsnr.presets.content import MAX_BYTES, VERSION, LaterVersionError, Preset, check, parse, without_superseded
+from lib_zsnr.presets.content import (
+    MAX_BYTES,
+    VERSION,
+    Content,
+    LaterVersionError,
+    Preset,
+    check,
+    parse,
+    without_superseded,
+)
 from lib_zsnr.presets.file import locked, read_bytes, real, replace_file
 from lib_zsnr.settings import TITLE
 
@@ -34,14 +43,13 @@ class PresetStore:
     def _forget_all(self) -> None:
         self._seen: tuple[int, int, int] | None = None
         self._unread = False
-        self._content: dict[str, Any] = {}
-        self._presets: dict[str, Preset] = {}
+        self._content = Content({}, {})
 
     def all(self) -> dict[str, Preset]:
         """Every preset by its key. Never fails: a file that cannot be read counts as empty, and `message` says why."""
         with self._lock:
             self._read()
-            return dict(self._presets)
+            return dict(self._content.presets)
 
     def get(self, key: str) -> Preset | None:
         """The preset of a checkpoint, or None."""
@@ -51,15 +59,23 @@ class PresetStore:
         """Save a preset. Raises SettingsError for a wrong value, PresetError where the file cannot be written."""
         preset = Preset(name, check(values))
         with self._changing() as entries:
-            entries[key] = {**without_superseded(entries.get(key, {})), "name": preset.name, **preset.values}
+            before = entries.get(key)
+            kept = without_superseded(before) if isinstance(before, dict) else {}
+            entries[key] = {**kept, "name": preset.name, **preset.values}
         return preset
 
     def forget(self, key: str) -> bool:
-        """Remove a preset; whether there was one. Raises PresetError where the file cannot be written."""
-        if key not in self.all():
-            return False
+        """Remove a preset; whether there was one. Raises PresetError where the file cannot be read or written."""
+        with self._lock:
+            self._read()
+            if not self._unread and key not in self._entries():
+                return False
         with self._changing() as entries:
             return entries.pop(key, None) is not None
+
+    def _entries(self) -> dict[str, Any]:
+        """All of the file by the checkpoint's key, also what cannot be used."""
+        return dict(self._content.whole.get("presets", {}))
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
@@ -70,10 +86,9 @@ class PresetStore:
                     self._load(may_set_aside=True)
                     if self._unread:
                         raise PresetError(f"{self.message} Mend or remove the file, then save again.")
-                    content = {"version": VERSION, **self._content}
-                    entries = dict(content.get("presets", {}))
+                    entries = self._entries()
                     yield entries
-                    self._write({**content, "presets": entries})
+                    self._write({"version": VERSION, **self._content.whole, "presets": entries})
             except OSError as error:
                 raise PresetError(
                     f"{TITLE}: the presets could not be saved to {self.path} ({error}). Nothing was changed. "
@@ -87,25 +102,28 @@ class PresetStore:
             self._load(may_set_aside=False)
             if self._unread and self.message == "":
                 # Damaged: looked at again under the lock, since another program may have set it aside meanwhile.
-                with locked(self.path):
+                with locked(self.path, reading=True):
                     self._load(may_set_aside=True)
         except OSError as error:
             self._unreadable(error)
 
     def _load(self, *, may_set_aside: bool) -> None:
         """Take in the file. Where that fails `_unread` is set: it is tried again, and not written over."""
+        was_unread = self._unread
         self._forget_all()
         try:
             stamp = self._stamp()
             data = read_bytes(self.path, MAX_BYTES)
         except FileNotFoundError:
+            # One that was set aside is still worth a word; one that a person has removed is not.
+            self.message = "" if was_unread else self.message
             return
         except OSError as error:
             self._unreadable(error)
             return
         self.message = ""
         try:
-            self._content, self._presets = parse(data)
+            self._take(parse(data))
             self._seen = stamp
         except LaterVersionError as error:
             self._unread = True
@@ -117,6 +135,14 @@ class PresetStore:
             self._unread = True
             if may_set_aside:
                 self._set_aside(error)
+
+    def _take(self, content: Content) -> None:
+        self._content, self.message = content, ""
+        if content.problems:
+            self.message = (
+                f"{TITLE}: {len(content.problems)} of the presets in {self.path} cannot be used: {content.problems[0]} "
+                "It stays in the file. Save it anew for its checkpoint, or forget it there."
+            )
 
     def _unreadable(self, error: OSError) -> None:
         self._forget_all()
@@ -147,8 +173,8 @@ class PresetStore:
                 f"{MAX_BYTES}. Nothing was changed. Forget presets that you no longer need, then save again."
             )
         replace_file(self.path, data)
-        self._content, self._presets = parse(data)
-        self._seen, self.message = self._stamp(), ""
+        self._take(parse(data))
+        self._seen = self._stamp()
 
     def _stamp(self) -> tuple[int, int, int]:
         facts = self.path.stat()

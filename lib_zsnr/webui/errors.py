@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import HTTPException
 
 from lib_zsnr.sentences import printable
-from lib_zsnr.settings import TITLE
+from lib_zsnr.settings import TITLE, SettingsError, WrongValueError
 
 _LONGEST = 300
 
@@ -23,6 +23,11 @@ class ZeroTerminalSNRError(HTTPException):
 
     def __str__(self) -> str:
         return self.message
+
+
+def refused(error: SettingsError) -> str:
+    """What a person is told where an image was asked for that cannot be made."""
+    return f"{error} No image was made." if isinstance(error, WrongValueError) else str(error)
 
 
 def fault(error: Exception) -> str:

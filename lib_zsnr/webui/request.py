@@ -61,7 +61,7 @@ def attach_to_sampler(p: Any, args: Sequence[Any]) -> None:
         if asked_for(p, args):
             _attach(p, args)
     except SettingsError as error:
-        guard.refuse(p.sampler, str(error))
+        guard.refuse(p.sampler, errors.refused(error))
     except Exception as error:
         log.exception("[%s] The extension could not be put to work.", TITLE)
         if asked_for(p, args):
@@ -76,7 +76,7 @@ def _attach(p: Any, args: Sequence[Any]) -> None:
     if not settings.enabled:
         return
     plan, first = _planned(p, settings, loaded, p.sampler)
-    _report_warnings(p, plan)
+    _report(p, plan, settings)
     if plan.active:
         attach.attach(p.sampler, plan, lambda sd_model: _refiner_plan(p, settings, first, sd_model))
 
@@ -103,12 +103,19 @@ def settings_of(p: Any, args: Sequence[Any], sd_model: Any) -> Settings:
     settings = prompt_tag.apply(p, xyz.apply(p, parsed))
     if not settings.enabled or settings.rescale_only or sd_model is None:
         return settings
-    saved = checkpoints.preset_of(checkpoints.of_model(sd_model))
     first = first_model.of_another(p, sd_model)
     if first is None:
-        return settings.with_preset(saved)
-    settings, facts = settings.with_preset(first.saved), hosts.current().read_model(sd_model)
-    own = settings_for_other_model(settings, first.done, first.model, facts)
+        return settings.with_preset(checkpoints.preset_of(checkpoints.of_model(sd_model)))
+    return _settings_of_other(settings.with_preset(first.saved), first, sd_model)
+
+
+def _settings_of_other(settings: Settings, first: first_model.FirstModel, sd_model: Any) -> Settings:
+    """What a model that takes over is sampled with; of its own preset, what it was trained for.
+
+    settings: those of the first model's pass.
+    """
+    own = settings_for_other_model(settings, first.done, first.model, hosts.current().read_model(sd_model))
+    saved = checkpoints.preset_of(checkpoints.of_model(sd_model))
     return own.with_preset({name: value for name, value in saved.items() if name in FOLLOWED})
 
 
@@ -126,13 +133,12 @@ def _planned(p: Any, settings: Settings, sd_model: Any, sampler: Any) -> tuple[p
 def _refiner_plan(p: Any, settings: Settings, first: first_model.FirstModel, sd_model: Any) -> planning.Plan:
     """The plan of a model that takes over inside the sampler call, so that what is raised here ends the request."""
     try:
-        facts = hosts.current().read_model(sd_model)
-        wanted = settings_for_other_model(settings, first.done, first.model, facts)
-        plan = planning.make_plan(wanted, facts, _sampler(p, p.sampler))
+        wanted = _settings_of_other(settings, first, sd_model)
+        plan = planning.make_plan(wanted, hosts.current().read_model(sd_model), _sampler(p, p.sampler))
         infotext.write_refiner(p, plan)
-        _report_warnings(p, plan)
+        _report(p, plan, wanted)
     except SettingsError as error:
-        raise errors.ZeroTerminalSNRError(str(error)) from error
+        raise errors.ZeroTerminalSNRError(errors.refused(error)) from error
     except Exception as error:
         raise errors.ZeroTerminalSNRError(errors.fault(error), status=500) from error
     return plan
@@ -147,9 +153,11 @@ def _sampler(p: Any, sampler: Any) -> Sampler:
     return sampler_facts.read(sampler, scheduler, steps, below, size, *others)
 
 
-def _report_warnings(p: Any, plan: planning.Plan) -> None:
+def _report(p: Any, plan: planning.Plan, settings: Settings) -> None:
     """Say each thing once for the request: under the image and in the log."""
-    new = [warning for warning in plan.warnings if warning not in p.comments]
+    unread = checkpoints.store().message if plan.active and settings.follow_checkpoint else ""
+    warnings = (*plan.warnings, unread) if unread else plan.warnings
+    new = [warning for warning in warnings if warning not in p.comments]
     for warning in new:
         p.comment(warning)
         log.warning("[%s] %s", TITLE, warning)

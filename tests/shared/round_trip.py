@@ -130,6 +130,19 @@ class SharedRoundTrip:
         refiner = {"refiner_checkpoint": role_of(driver, other), "refiner_switch_at": 0.5}
         assert_comes_back(driver, request_of(driver, role, zsnr=zsnr, **refiner))
 
+    @pytest.mark.parametrize("takes_over", ["Hires", "Refiner"])
+    def test_a_preset_holds_where_its_checkpoint_takes_over(self, driver: Driver, takes_over: str):
+        other = role_of(driver, "epsilon")
+        how = {
+            "Hires": {**HIRES, "hr_checkpoint_name": other},
+            "Refiner": {"refiner_checkpoint": other, "refiner_switch_at": 0.5},
+        }
+        request = request_of(driver, V_ONLY, zsnr={"enabled": True}, **how[takes_over])
+        assert f"{takes_over} ZSNR schedule: True" not in made(driver.txt2img(**request)).infotext
+        with driver.preset(other, full_preset(zero_terminal_snr=True, v_prediction=True, cfg_rescale=0.1)):
+            assert f"{takes_over} ZSNR schedule: True" in made(driver.txt2img(**request)).infotext
+            assert_comes_back(driver, request)
+
     @pytest.mark.parametrize("zsnr", [[False], {"enabled": True}, {"enabled": True, "cfg_rescale": 0.6}])
     @pytest.mark.parametrize("hires_prompt", ["", "a cat<cfg_rescale:0.2>", "a cat"])
     def test_a_prompt_tag(self, driver: Driver, zsnr: Any, hires_prompt: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -84,6 +85,15 @@ class TestSeveralPrograms:
             assert store.all() == {}
         store.put("k", "n", VALUES)
 
+    def test_a_lock_that_fails_is_said_at_once_and_nobody_else_is_blamed(self, path: Path, monkeypatch):
+        def fail(_: int) -> None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+        monkeypatch.setattr(files, "_lock", fail)
+        monkeypatch.setattr(files.time, "sleep", lambda _: pytest.fail("it waits"))
+        with pytest.raises(PresetError, match="Invalid argument"):
+            PresetStore(path).put("k", "n", VALUES)
+
     def test_a_damaged_file_that_another_program_mended_meanwhile_is_not_set_aside(self, path: Path):
         path.write_text("{", encoding="utf-8")
         store, found = PresetStore(path), []
@@ -159,7 +169,8 @@ class TestWhatLiesThere:
             assert "could not be read" in store.message
         with pytest.raises(PresetError):
             store.put("a", "n", VALUES)
-        assert not store.forget("a")
+        with pytest.raises(PresetError):
+            store.forget("a")
         after = os.lstat(path)
         assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
 
@@ -207,7 +218,7 @@ class TestVersions:
         path.write_text(json.dumps(FUTURE), encoding="utf-8")
         store = PresetStore(path)
         assert {key: preset.values for key, preset in store.all().items()} == {"k": VALUES}
-        assert store.message == ""
+        assert "2 of the presets" in store.message
         store.put("k", "renamed", {**VALUES, "cfg_rescale": 0.25})
         store.put("mine", "n", VALUES)
         expected = json.loads(json.dumps(FUTURE))

@@ -75,9 +75,6 @@ DAMAGED = [
     json.dumps(GOOD).replace("0.5", "9" * 400),
     json.dumps(GOOD).replace("0.5", "9" * 10_000),
     json.dumps({"version": 1, "presets": []}),
-    json.dumps({"version": 1, "presets": {"k": {**VALUES}}}),
-    json.dumps({"version": 1, "presets": {"k": {"name": "n", **VALUES, "cfg_rescale": 7}}}),
-    json.dumps(GOOD).replace("0.5", "NaN"),
     " " * (MAX_BYTES + 1),
 ]
 
@@ -93,6 +90,47 @@ def test_a_damaged_file_is_set_aside_and_said(path: Path, content: str):
     assert aside.read_text(encoding="utf-8") == content
     store.put("k", "n", VALUES)
     assert set(PresetStore(path).all()) == {"k"}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(
+    "wrong",
+    [{**VALUES}, {"name": "n", **VALUES, "cfg_rescale": 7}, {"name": "n", **VALUES, "cfg_rescale": float("nan")}, [1]],
+    ids=["no name", "out of range", "no number", "a list"],
+)
+def test_a_preset_that_cannot_be_used_takes_no_other_with_it(path: Path, wrong: Any, version: int):
+    good = {"name": "n", **VALUES}
+    path.write_text(json.dumps({"version": version, "presets": {"bad": wrong, "good": good}}), encoding="utf-8")
+    store = PresetStore(path)
+    assert set(store.all()) == {"good"}
+    assert "1 of the presets" in store.message
+    assert "'bad'" in store.message
+    assert not list(path.parent.glob("*.damaged*"))
+    store.put("more", "n", VALUES)
+    assert json.dumps(json.loads(path.read_text(encoding="utf-8"))["presets"]["bad"]) == json.dumps(wrong)
+    assert "'bad'" in store.message
+    # Either way out of it that the message names.
+    if version == 1:
+        store.put("bad", "n", VALUES)
+    else:
+        assert store.forget("bad")
+    assert store.message == ""
+    assert set(store.all()) >= {"good", "more"}
+
+
+def test_what_was_said_of_a_file_ends_with_it(path: Path):
+    path.write_text(json.dumps({"version": 8, "presets": []}), encoding="utf-8")
+    store = PresetStore(path)
+    store.all()
+    assert "later version" in store.message
+    path.unlink()
+    assert (store.all(), store.message) == ({}, "")
+
+
+def test_nothing_is_forgotten_in_a_file_that_cannot_be_read(path: Path):
+    path.mkdir()
+    with pytest.raises(PresetError, match="could not be read"):
+        PresetStore(path).forget("k")
 
 
 def test_bytes_that_are_no_text_are_damage_too_and_every_damaged_file_is_kept(path: Path):

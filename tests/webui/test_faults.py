@@ -18,7 +18,7 @@ PLACES = [
     "lib_zsnr.webui.request._write_planned_infotext",
     "lib_zsnr.webui.request._attach",
     "lib_zsnr.webui.request._sampler",
-    "lib_zsnr.webui.request._report_warnings",
+    "lib_zsnr.webui.request._report",
     "lib_zsnr.webui.page.settings_page.defaults",
     "lib_zsnr.webui.page.xyz.apply",
     "lib_zsnr.webui.page.prompt_tag.apply",

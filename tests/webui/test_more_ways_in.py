@@ -63,6 +63,12 @@ class TestPresets:
         again = made(driver.txt2img(**{**on(driver, steps=3), "zsnr": {"enabled": True}}))
         assert "ZSNR schedule: True" in again.infotext
 
+    @pytest.mark.parametrize("asked", [{"enabled": True}, {"enabled": True, "follow_checkpoint": False}, [False]])
+    def test_a_file_that_cannot_be_read_is_said_where_a_preset_would_have_been_used(self, driver, saved, caplog, asked):
+        saved.store().path.write_text("{", encoding="utf-8")
+        made(driver.txt2img(**{**on(driver, steps=2), "zsnr": asked}))
+        assert ("is damaged" in caplog.text) == (asked == {"enabled": True})
+
 
 class TestGrid:
     @pytest.fixture

@@ -87,4 +87,4 @@ def _read(field: Field, value: Any) -> bool | float:
     try:
         return field.check(value)
     except ValueError as error:
-        raise RuntimeError(str(error)) from None
+        raise RuntimeError(f"{error} No grid was made.") from None
