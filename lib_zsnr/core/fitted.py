@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from lib_zsnr.core.landing import Landing
-from lib_zsnr.core.schedule import timestep_of_sigma
+from lib_zsnr.core.schedule import exact, timestep_of_sigma
 from lib_zsnr.core.spacing import TRAILING
 
 # The standard deviation of a channel's mean (root mean square over the channels), over images whose captions leave
@@ -67,8 +67,8 @@ class Fitted(Landing):
         if not 1 <= steps <= len(table):
             msg = f"fitted spacing got {steps} steps; allowed are 1 to {len(table)}, one for each timestep"
             raise ValueError(msg)
-        exact = table.double().cpu()
-        nearest = timestep_of_sigma(exact, self.sigmas(exact, steps)[:-1]).round().long()
+        sigmas = exact(table)
+        nearest = timestep_of_sigma(sigmas, self.sigmas(sigmas, steps)[:-1]).round().long()
         place = torch.arange(steps)
         falling = (nearest + place).cummin(dim=0).values - place
         return torch.maximum(falling, place.flip(0))  # which leaves room for those that follow

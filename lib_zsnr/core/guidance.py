@@ -50,9 +50,9 @@ def rescale_cfg(
     image's over all its values, in float32.
     Raises ValueError for a phi outside 0..1 or an unknown space.
     """
+    _check_space(space)
     if phi == 0:
         return denoised_cfg.clone()
-    _check_space(space)
     level = sigma.to(torch.float32).reshape(-1, *[1] * (x.ndim - 1))
     return rescale_about(x, _OF_DENOISED[space](level), denoised_cond, denoised_cfg, phi)
 

@@ -20,6 +20,11 @@ LINEAR_END = 0.012
 NUM_TRAIN_TIMESTEPS = 1000
 
 
+def exact(values: Tensor) -> Tensor:
+    """The values in float64 on the CPU. They are moved first, since some devices (Apple's MPS) have no float64."""
+    return values.detach().cpu().double()
+
+
 def scaled_linear_alphas_cumprod(
     linear_start: float = LINEAR_START,
     linear_end: float = LINEAR_END,
@@ -38,7 +43,7 @@ def is_zero_terminal_snr(alphas_cumprod: Tensor) -> bool:
 def rescale_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
     """Shift and scale sqrt(alphas_cumprod) so that the first value stays and the last is the floor.
 
-    Lin et al. 2023, Algorithm 1. Computed in float64 on the CPU (some devices have no float64).
+    Lin et al. 2023, Algorithm 1. Computed in float64 on the CPU.
 
     alphas_cumprod: `[T]`, float32 or float64, strictly decreasing within 0..1. It is not changed.
     Returns `[T]` with the same dtype and device. The last value is 4.897e-8 (sigma 4518.76), or half of the
@@ -47,7 +52,7 @@ def rescale_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
     Raises TypeError for other dtypes (half precision cannot hold the floor), ValueError for anything else.
     """
     _check_alphas_cumprod(alphas_cumprod)
-    values = alphas_cumprod.detach().to(device="cpu", dtype=torch.float64).clone()
+    values = exact(alphas_cumprod).clone()
     if not is_zero_terminal_snr(values):
         roots = values.sqrt()
         first, last = roots[0].clone(), roots[-1].clone()
@@ -55,7 +60,7 @@ def rescale_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
         values[-1] = 0.0
     if values[-1] <= 0.0:
         values[-1] = min(ZERO_TERMINAL_FLOOR, values[-2].item() / 2)
-    return values.to(device=alphas_cumprod.device, dtype=alphas_cumprod.dtype)
+    return values.to(alphas_cumprod.dtype).to(alphas_cumprod.device)
 
 
 def sigmas_from_alphas_cumprod(alphas_cumprod: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS, sigma_of_timestep
+from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS, exact, sigma_of_timestep
 
 
 class Spacing(Protocol):
@@ -90,7 +90,7 @@ class Trailing:
             visited = table[trailing_timesteps(steps, len(table)).to(table.device)]
         else:
             evenly = torch.arange(steps, 0, -1, dtype=torch.float64).mul(len(table) - 1).div(steps)
-            visited = sigma_of_timestep(table, evenly.to(table.device))
+            visited = sigma_of_timestep(exact(table), evenly).to(table.dtype).to(table.device)
         levels = torch.cat([visited, visited.new_zeros(1)])
         if not bool((levels[1:] < levels[:-1]).all()):
             msg = f"{steps} steps are too many for this schedule: two noise levels would be equal; use fewer steps"

@@ -41,7 +41,7 @@ def trained(original: Tensor, start: float, end: float) -> Tensor:
     neither this schedule nor its rescale, so where the model really was trained on another one. Where it does not fall
     strictly it was stored too coarsely to be sampled by, and is not used either.
     """
-    buffer = original.detach().to(device="cpu", dtype=torch.float64)
+    buffer = schedule.exact(original)
     rebuilt, *roots_of_known = _known(start, end, len(buffer))
     if not _falls(buffer):
         return rebuilt.clone()

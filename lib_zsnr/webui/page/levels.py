@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from lib_zsnr.core.schedule import ZERO_TERMINAL_BOUND, alphas_cumprod_from_sigmas
+from lib_zsnr.core.schedule import ZERO_TERMINAL_BOUND, alphas_cumprod_from_sigmas, exact
 from lib_zsnr.sentences import sentence
 
 # The highest sigma of the normal schedule of SD and SDXL alike: sqrt(1 / SNR) in the paper's Table 1.
@@ -20,13 +19,13 @@ def described(timesteps: Tensor, sigmas: Tensor) -> dict[str, Any]:
     "timesteps" (0 to 999), "sigmas", "log_snr" (the natural logarithm of signal to noise), "start", a sentence about
     the first, and "above_normal", the number of levels above the highest of the normal schedule.
     """
-    exact = sigmas.detach().to(device="cpu", dtype=torch.float64)
+    visited = exact(sigmas)
     return {
         "timesteps": [round(timestep, 2) for timestep in timesteps.tolist()],
-        "sigmas": [float(f"{sigma:.6g}") for sigma in exact.tolist()],
-        "log_snr": [round(value, 4) for value in (-2 * exact.log()).tolist()],
-        "start": _start(exact),
-        "above_normal": int((exact > SD_SIGMA_MAX).sum()),
+        "sigmas": [float(f"{sigma:.6g}") for sigma in visited.tolist()],
+        "log_snr": [round(value, 4) for value in (-2 * visited.log()).tolist()],
+        "start": _start(visited),
+        "above_normal": int((visited > SD_SIGMA_MAX).sum()),
     }
 
 

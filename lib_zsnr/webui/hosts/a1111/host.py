@@ -5,14 +5,13 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
-import torch
-from modules import sd_models, sd_samplers
+from modules import sd_models
 from torch import Tensor
 
-from lib_zsnr.core.schedule import timestep_of_sigma
+from lib_zsnr.core.schedule import exact, timestep_of_sigma
 from lib_zsnr.plan.facts import Model
 from lib_zsnr.plan.plan import Plan
-from lib_zsnr.webui.hosts.a1111 import asking, installing, model, other_rescale
+from lib_zsnr.webui.hosts.a1111 import asking, installing, looked_at, model, other_rescale
 from lib_zsnr.webui.hosts.common import Common
 from lib_zsnr.webui.hosts.protocol import Installed, PlanForModel
 
@@ -43,14 +42,14 @@ class A1111(Common):
         if self.family_of(sampler) == "lcm":  # its table holds 50 of the levels, and only it knows which
             timesteps: Tensor = sampler.model_wrap.sigma_to_t(sigmas.to(table), quantize=False)
             return timesteps
-        return timestep_of_sigma(*(levels.detach().to("cpu", torch.float64) for levels in (table, sigmas)))
+        return timestep_of_sigma(exact(table), exact(sigmas))
 
     def alphas_cumprod_of(self, sampler: Any) -> Tensor:
         schedule: Tensor = sampler.model_wrap_cfg.alphas
         return schedule
 
     def sampler_to_look_at(self, name: str, sd_model: Any) -> Any:
-        return sd_samplers.create_sampler(name, sd_model)
+        return looked_at.make(name, sd_model)
 
     def rescaled_by(self, p: Any) -> str:
         return other_rescale.at_work(p)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import torch
 from backend.modules.k_prediction import rescale_zero_terminal_snr_sigmas
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from lib_zsnr.core.schedule import (
     LINEAR_END,
     LINEAR_START,
     alphas_cumprod_from_sigmas,
+    exact,
     is_zero_terminal_snr,
     sigmas_from_alphas_cumprod,
 )
@@ -73,7 +73,7 @@ def repair(predictor: Any) -> None:
 
 def alphas_cumprod_of(predictor: Any) -> Tensor:
     """The schedule `[T]` that the predictor has just now, float64 on the CPU."""
-    return alphas_cumprod_from_sigmas(predictor.sigmas.detach().to("cpu", torch.float64))
+    return alphas_cumprod_from_sigmas(exact(predictor.sigmas))
 
 
 def _trained_sigmas(predictor: Any) -> Tensor:

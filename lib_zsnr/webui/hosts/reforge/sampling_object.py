@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lib_zsnr.core.schedule import (
     alphas_cumprod_from_sigmas,
+    exact,
     is_zero_terminal_snr,
     rescale_zero_terminal_snr,
     sigmas_from_alphas_cumprod,
@@ -118,14 +119,13 @@ def repair(sd_model: Any) -> None:
 
 def alphas_cumprod_of(found: Any) -> Tensor:
     """The schedule `[T]` of such an object, float64 on the CPU."""
-    return alphas_cumprod_from_sigmas(found.sigmas.detach().to("cpu", torch.float64))
+    return alphas_cumprod_from_sigmas(exact(found.sigmas))
 
 
 def alphas_cumprod_in(sd_model: Any, ours: Any) -> Tensor:
     """The schedule `[T]` of ours as the model holds it beside: its own where the two differ by their rounding alone."""
-    exact, held = alphas_cumprod_of(ours), sd_model.alphas_cumprod
-    same = torch.allclose(held.detach().to("cpu", torch.float64), exact, rtol=_ROUNDING, atol=0)
-    return held if same else exact
+    wanted, held = alphas_cumprod_of(ours), sd_model.alphas_cumprod
+    return held if torch.allclose(exact(held), wanted, rtol=_ROUNDING, atol=0) else wanted
 
 
 def _new(unet: Any, v: bool) -> Any:
