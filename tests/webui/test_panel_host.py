@@ -97,6 +97,21 @@ def test_only_what_the_file_leaves_open_is_offered(host, role, offered, prospect
     assert bool(view.prospect) == bool(prospect)
 
 
+@pytest.mark.parametrize(
+    ("metadata", "offered"),
+    [
+        ({"modelspec.prediction_type": "epsilon", "modelspec.merged_from": "a, b"}, ("claim_v", "claim_v_zsnr")),
+        ({"modelspec.prediction_type": "epsilon"}, ()),
+    ],
+)
+def test_what_merges_write_of_every_model_leaves_it_open(driver, host, metadata, offered):
+    driver.host.add_checkpoint("merged", Checkpoint(metadata=metadata))
+    load("merged")
+    view = host.view(values(), REQUEST, "")
+    assert view.offered == offered
+    assert ("If it predicts v, say so here" in view.prospect) == bool(offered)
+
+
 def test_a_choice_by_hand_is_not_questioned_and_a_preset_of_something_else_leaves_it_open(host):
     host.save_preset(values(cfg_rescale=0.2))
     saved = host.view(values(), REQUEST, "")
@@ -157,7 +172,7 @@ def test_a_checkpoint_change_under_way_is_no_error(host, monkeypatch):
         sd_models.model_data.sd_model = None
         raise AttributeError("'NoneType' object has no attribute 'alphas_cumprod'")
 
-    monkeypatch.setattr("modules.sd_samplers.create_sampler", change)
+    monkeypatch.setattr("modules.sd_samplers.find_sampler_config", change)
     assert host.view(values(), REQUEST, "").problem == "Another checkpoint is being loaded."
 
 

@@ -153,11 +153,10 @@ def test_what_fails_in_sampling_is_shown_as_such(look, monkeypatch):
 
 
 def test_a_sampler_that_the_webui_refuses_is_told(look, monkeypatch):
-    def refuse(*_):
-        raise RuntimeError("Sampler Euler is not supported for SDXL")
-
-    monkeypatch.setattr(sd_samplers, "create_sampler", refuse)
-    assert "not supported for SDXL" in look().problem
+    monkeypatch.setitem(sd_samplers.find_sampler_config("Euler").options, "no_sdxl", True)
+    assert look().problem == ""
+    monkeypatch.setattr(sd_models.model_data.sd_model, "is_sdxl", True)
+    assert "Sampler Euler is not supported for SDXL" in look().problem
 
 
 def test_what_cannot_be_put_on_a_sampler_is_shown_as_such(look, monkeypatch):

@@ -17,7 +17,7 @@ class ModelProxy:
     def having(self, **own: Any) -> ModelProxy:
         """The same with more parts of its own, or with others."""
         parts = {**vars(self), **own}
-        return ModelProxy(parts.pop("_model"), **parts)
+        return type(self)(parts.pop("_model"), **parts)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(vars(self)["_model"], name)
@@ -27,3 +27,10 @@ class ModelProxy:
             vars(self)[name] = value
         else:
             setattr(vars(self)["_model"], name, value)
+
+
+class ModelToLookAt(ModelProxy):
+    """One that also keeps what is written to it: a preview may be drawn beside an image that the model is making."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        vars(self)[name] = value

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lib_zsnr.webui.hosts.proxy import ModelProxy
+from lib_zsnr.webui.hosts.proxy import ModelToLookAt
 
 
 class StandInUnet:
@@ -30,7 +30,7 @@ class StandInUnet:
         return getattr(vars(self)["_patcher"], name)
 
 
-def model_to_look_at(sd_model: Any, alphas_cumprod: Tensor, **parts: Any) -> ModelProxy:
+def model_to_look_at(sd_model: Any, alphas_cumprod: Tensor, **parts: Any) -> ModelToLookAt:
     """A model to look at, with a schedule of its own. parts: those of its UNet's model, by name."""
     unet = StandInUnet(sd_model.forge_objects.unet, **parts)
-    return ModelProxy(sd_model, alphas_cumprod=alphas_cumprod, forge_objects=SimpleNamespace(unet=unet))
+    return ModelToLookAt(sd_model, alphas_cumprod=alphas_cumprod, forge_objects=SimpleNamespace(unet=unet))

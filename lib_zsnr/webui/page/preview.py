@@ -1,7 +1,8 @@
 """What a sampler would visit, ours and the host's: asked of a sampler object that is never run.
 
-The object is the host's own, and the plan is put on it as for a sampler call, so the preview cannot differ from what
-is sampled. Nothing is loaded and nothing is written to the model.
+The object is made as the host makes its own, over the loaded model with the schedule that the host's options give the
+next image, and the plan is put on it as for a sampler call; so the preview shows what will be sampled. Nothing is
+loaded, and nothing that a running image uses is written to.
 """
 
 from __future__ import annotations
