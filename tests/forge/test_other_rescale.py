@@ -49,6 +49,13 @@ def test_with_theirs_at_rest_ours_is_done(together, way: str, theirs: float, sam
     assert "left to" not in ours.comments
 
 
+@pytest.mark.parametrize("way", ["object", "partial", "unfinished"])
+def test_one_of_any_kind_in_their_slot_stops_no_image(together, way: str):
+    function = ask(together, "modifier", 0.0, 0.7)
+    other = ask(together, way, 0.0, 0.7)
+    assert other.latents[0].tobytes() == function.latents[0].tobytes()
+
+
 def test_in_the_hires_pass_neos_slider_does_nothing_and_ours_is_done(together):
     hires = {"enable_hr": True, "denoising_strength": 0.5}
     result = ask(together, "slider", PHI, 0.7, **hires)

@@ -51,6 +51,13 @@ def test_with_theirs_at_0_ours_is_done(together, way: str, sampler: str):
     assert "left to" not in ours.comments
 
 
+@pytest.mark.parametrize("way", ["object", "unfinished"])
+def test_a_maker_of_any_kind_stops_no_image(together, way: str):
+    alone = ask(together, "", 0.0, 0.7)
+    beside = ask(together, way, 0.0, 0.7)
+    assert beside.latents[0].tobytes() == alone.latents[0].tobytes()
+
+
 def test_the_tag_that_both_know_is_done_once(together):
     theirs = ask(together, "class", PHI, None, prompt="a red cube")
     tagged = ask(together, "class", 0.0, None, prompt=TAG)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from lib_zsnr.webui.hosts.closures import nonlocals_of
+
 # What such a function has of the strength from the one that it was made in, its name where that alone says little, and
 # whose it is.
 _RESCALERS = (
@@ -19,15 +21,15 @@ _RESCALERS = (
 
 
 def rescaler_of(unet: Any) -> str:
-    """The name of what rescales the guidance of a UNet's patcher, "" where nothing does."""
+    """The name of what rescales the guidance of a UNet's patcher, "" where nothing is seen to."""
     function = unet.model_options.get("sampler_cfg_function")
     if function is None:
         return ""
     function = inspect.unwrap(function)
-    strengths = inspect.getclosurevars(function).nonlocals
+    strengths = nonlocals_of(function)
     at_work = (
         whose
         for strength, name, whose in _RESCALERS
-        if name in (None, function.__name__) and strengths.get(strength, 0) != 0
+        if name in (None, getattr(function, "__name__", "")) and strengths.get(strength, 0) != 0
     )
     return next(at_work, "")

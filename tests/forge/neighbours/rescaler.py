@@ -1,5 +1,7 @@
 """Neighbours that rescale the guidance in its one slot, as Forge's LatentModifier and Forge Neo's slider do."""
 
+import functools
+
 import gradio as gr
 import torch
 from modules import scripts
@@ -21,8 +23,34 @@ def neos(cfg):
     return lambda args: rescaling(cfg)(args)
 
 
+class Guide:
+    def __init__(self, phi):
+        self.phi = phi
+
+    def __call__(self, args):
+        return rescaling(self.phi)(args)
+
+
+def unfinished(phi):
+    def guide(args):
+        return rescaling(phi)(args) if phi < 2 else never
+
+    if phi >= 2:
+        never = None
+    return guide
+
+
+OTHERS = {
+    "modifier": rescaling,
+    "slider": neos,
+    "object": Guide,
+    "partial": lambda phi: functools.partial(Guide(phi)),
+    "unfinished": unfinished,
+}
+
+
 class Rescaler(scripts.Script):
-    """way: "modifier" puts a function into the slot, "slider" notes it on the request and does so as well."""
+    """way: what is put into the slot; "slider" is noted on the request as well."""
 
     def title(self):
         return "Rescaler"
@@ -42,5 +70,5 @@ class Rescaler(scripts.Script):
         if not way or (way == "slider" and (phi < 0.05 or p.is_hr_pass)):
             return
         unet = p.sd_model.forge_objects.unet.clone()
-        unet.set_model_sampler_cfg_function(neos(phi) if way == "slider" else rescaling(phi))
+        unet.set_model_sampler_cfg_function(OTHERS[way](phi))
         p.sd_model.forge_objects.unet = unet

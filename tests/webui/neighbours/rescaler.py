@@ -31,8 +31,31 @@ def create_sampler(name, model, original_function):
     return sampler
 
 
+class Maker:
+    def __init__(self, found):
+        self.found = found
+
+    def __call__(self, name, model):
+        return self.found(name, model)
+
+
+def unfinished(found):
+    def maker(name, model):
+        return found(name, model) if found else never
+
+    if not found:
+        never = None
+    return maker
+
+
+STRANGE = {"object": Maker, "unfinished": unfinished}
+
+
 class Rescaler(scripts.Script):
-    """way: "class" changes the class of the guidance, "sampler" each sampler that is made."""
+    """way: "class" changes the class of the guidance, "sampler" each sampler that is made.
+
+    With "object" the latter by an object, with "unfinished" by a function with a name that has no value.
+    """
 
     def title(self):
         return "Rescaler"
@@ -59,6 +82,8 @@ class Rescaler(scripts.Script):
         elif way == "sampler":
             global_state.cfg_rescale = phi
             sd_samplers.create_sampler = functools.partial(create_sampler, original_function=self.found)
+        elif way in STRANGE:
+            sd_samplers.create_sampler = STRANGE[way](self.found)
 
     def postprocess(self, p, processed, *args):
         sd_samplers_cfg_denoiser.CFGDenoiser.combine_denoised = plain

@@ -14,6 +14,8 @@ from typing import Any
 
 from modules import sd_samplers, sd_samplers_cfg_denoiser
 
+from lib_zsnr.webui.hosts.closures import nonlocals_of
+
 
 def at_work(p: Any) -> str:
     """The name of the extension that rescales this request's guidance, "" where none does."""
@@ -48,6 +50,6 @@ def _layers(place: Any) -> Iterator[Any]:
             waiting += [layer.func, *layer.args, *layer.keywords.values()]
         elif hasattr(layer, "__func__"):
             waiting.append(layer.__func__)
-        elif hasattr(layer, "__globals__"):
+        elif inspect.isfunction(layer):
             yield layer
-            waiting += inspect.getclosurevars(layer).nonlocals.values()
+            waiting += nonlocals_of(layer).values()

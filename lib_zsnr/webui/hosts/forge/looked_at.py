@@ -6,61 +6,81 @@ Making a sampler of the DDIM family writes the schedule to the shared model, and
 from __future__ import annotations
 
 import inspect
+from contextlib import ExitStack
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
 import k_diffusion.sampling
 from k_diffusion.external import ForgeScheduleLinker
-from modules import sd_samplers, sd_samplers_common, sd_samplers_kdiffusion, sd_samplers_timesteps
+from modules import call_queue, sd_samplers_common, sd_samplers_kdiffusion, sd_samplers_timesteps
 
+from lib_zsnr.webui.hosts.closures import nonlocals_of
 from lib_zsnr.webui.hosts.forge import model, predictor
+from lib_zsnr.webui.hosts.makers import config_of
 from lib_zsnr.webui.hosts.own_samplers import lcm_parts, lcm_samplers
+from lib_zsnr.webui.hosts.protocol import SamplingFunction
 from lib_zsnr.webui.hosts.proxy import ModelProxy
 from lib_zsnr.webui.hosts.stand_in import model_to_look_at
+from lib_zsnr.webui.overrides import cover
 
 # The names under which the WebUI's makers of samplers keep the sampling function, or its name.
 _FUNCTION, _CFG_PP = "funcname", "sampler_key"
 
 
 def make(name: str, sd_model: Any) -> Any:
-    """The sampler object. Raises LookupError for a name or a maker that is not known."""
-    config = sd_samplers.find_sampler_config(name)
-    if config is None:
-        raise LookupError(f"bad sampler name: {name}")
+    """The sampler object. Raises LookupError for an unknown name, and for a function that is not known yet."""
+    config = config_of(name)
     own = predictor.as_sampled(predictor.of(sd_model), model.is_rescaled(sd_model))
     # Before the first image there is no alphas_cumprod in the model.
     looked_at = model_to_look_at(sd_model, predictor.alphas_cumprod_of(own).float(), predictor=own)
-    kind, denoiser = _parts(config, looked_at)
+    function = _function(config.constructor)
+    kind, denoiser = _parts(config, function, looked_at)
     sampler = kind.__new__(kind)
-    sd_samplers_common.Sampler.__init__(sampler, _function(config, sd_model))
+    sd_samplers_common.Sampler.__init__(sampler, function)
     sampler.config = config
     sampler.model_wrap = denoiser
     sampler.model_wrap_cfg = SimpleNamespace(model_wrap=denoiser, update_inner_model=lambda: None)
     return sampler
 
 
-def _parts(config: Any, looked_at: ModelProxy) -> tuple[Any, Any]:
+def _parts(config: Any, function: SamplingFunction, looked_at: ModelProxy) -> tuple[Any, Any]:
     """The class of a sampler, and a denoiser over the model as the WebUI would make it for that class."""
     if any(config is each for each in lcm_samplers()):
         return lcm_parts(looked_at)
-    in_ddim_family = any(config is each for each in sd_samplers_timesteps.samplers_data_timesteps)
     denoiser = ForgeScheduleLinker(looked_at.forge_objects.unet.model.predictor)
     denoiser.inner_model = looked_at
+    in_ddim_family = "timesteps" in inspect.signature(function).parameters
     kind = sd_samplers_timesteps.CompVisSampler if in_ddim_family else sd_samplers_kdiffusion.KDiffusionSampler
     return kind, denoiser
 
 
-def _function(config: Any, sd_model: Any) -> Any:
+def _function(constructor: Any) -> SamplingFunction:
     """The sampling function that a maker of samplers would take: as it stands, or k-diffusion's of that name."""
-    default = inspect.signature(config.constructor).parameters.get(_FUNCTION)
+    default = inspect.signature(constructor).parameters.get(_FUNCTION)
     found = None if default is None else default.default
     if found is None:
-        key = inspect.getclosurevars(config.constructor).nonlocals.get(_CFG_PP)
+        key = nonlocals_of(constructor).get(_CFG_PP)
         found = None if key is None else f"sample_{key}"
     function = found if callable(found) else getattr(k_diffusion.sampling, str(found), None)
-    if function is not None:
-        return function
-    # Another extension's. Its sampler objects are of the k-diffusion family, whose making writes nothing.
-    if sd_model is not model.loaded():
-        raise LookupError("a sampler of another extension, which is known once a checkpoint is loaded")
-    return config.constructor(sd_model).func
+    return _function_of_what_is_made(constructor) if function is None else function
+
+
+@lru_cache(maxsize=64)
+def _function_of_what_is_made(constructor: Any) -> SamplingFunction:
+    """The sampling function of another extension, which only a sampler object tells that its maker has made.
+
+    Made once, and while there is no image: making it may write the schedule to the shared model, which is taken back.
+    """
+    sd_model = model.loaded()
+    if sd_model is None:
+        raise LookupError("known once a checkpoint is loaded")
+    if not call_queue.queue_lock.acquire(blocking=False):
+        raise LookupError("known once no image is being made")
+    try:
+        with ExitStack() as undo:
+            cover(undo, sd_model, "alphas_cumprod", getattr(sd_model, "alphas_cumprod", None))
+            function: SamplingFunction = constructor(sd_model).func
+            return function
+    finally:
+        call_queue.queue_lock.release()
