@@ -17,7 +17,8 @@ or the predicted image."""
 
 ScheduleTypePolicy = Literal["plan", "trailing", "keep"]
 """What to do with a schedule type that was picked while trailing spacing is on: replace it by the spacing that suits
-the sampler, always replace it by trailing, or keep it."""
+the sampler, replace it by trailing, or keep it. "trailing" also means trailing where none was picked: nothing is fitted
+to the image's size."""
 
 
 class SettingsError(ValueError):

@@ -67,7 +67,8 @@ SCHEDULE_TYPE = _choice(
     "schedule_type",
     "ZSNR schedule type",
     "Trailing spacing and the schedule type",
-    "what to do with a schedule type that you picked while trailing spacing is ticked",
+    "what to do with a schedule type that you picked while trailing spacing is ticked; always trailing also leaves out "
+    "the fit to the image size",
     {"automatic, per sampler": "plan", "always trailing": "trailing", "keep the one picked": "keep"},
 )
 SHOW_PREVIEW = SettingsPageRow(PREFIX + "show_preview", "Show the preview of the schedule in the panel", True)

@@ -83,10 +83,8 @@ class Evidence:
     notes: list[str] = field(default_factory=list)
     metadata_by_merge: bool = False
 
-    def add(
-        self, statements: list[tuple[Answer, str]], source: str, value: object, known: Mapping[str, Answer]
-    ) -> None:
-        """Add the answer that `known` has for `value` to `statements`.
+    def add(self, statements: list[tuple[Answer, str]], source: str, value: object, known: Mapping[str, Answer]) -> str:
+        """Add the answer that `known` has for `value` to `statements`. Returns the word of it that was found, or "".
 
         A value that is None states nothing; one that `known` lacks becomes a note.
         """
@@ -94,9 +92,11 @@ class Evidence:
         word = _normalized(text)
         if word in known:
             statements.append((known[word], sentence("{source} = {text}", source=source, text=text)))
-        elif value is not None:
+            return word
+        if value is not None:
             note = "{source} has the unknown value {value}; it was ignored."
             self.notes.append(sentence(note, source=source, value=quoted(value)))
+        return ""
 
 
 def _normalized(text: str) -> str:
@@ -164,12 +164,13 @@ def add_metadata(evidence: Evidence, metadata: Mapping[str, str]) -> None:
     """Add what the header's metadata state."""
     for key, known in _METADATA.items():
         source = sentence("metadata {key}", key=key)
-        if key == _PREDICTION_TYPE and _MERGED in metadata:
-            evidence.metadata_by_merge = key in metadata
+        by_merge = key == _PREDICTION_TYPE and _MERGED in metadata
+        if by_merge:
             source = sentence("{source} (a constant in merges by sd-scripts)", source=source)
-        evidence.add(evidence.prediction, source, metadata.get(key), known)
-        if known is _PREDICTION_NAMES and _normalized(metadata.get(key, "")) == _V_ZERO_SNR:
-            evidence.zero_snr.append((True, f"metadata {key} = {metadata[key].strip()}"))
+        word = evidence.add(evidence.prediction, source, metadata.get(key), known)
+        evidence.metadata_by_merge |= by_merge and bool(word)
+        if word == _V_ZERO_SNR:
+            evidence.zero_snr.append((True, evidence.prediction[-1][1]))
     source = sentence("metadata {key}", key=_ZERO_SNR_METADATA)
     evidence.add(evidence.zero_snr, source, metadata.get(_ZERO_SNR_METADATA), _FLAGS)
 

@@ -98,23 +98,35 @@ class Traits:
 def read_traits(path: str | os.PathLike[str]) -> Traits:
     """What the checkpoint at `path` says: its header, its stored schedule and the yaml beside it.
 
-    Cached until the file or its yaml changes. No state of the files raises: if they cannot be read, the answers are
-    unknown and `problem` says why.
+    Cached until the file or its yaml changes. No state of the files raises: what cannot be read says nothing, and
+    `problem` says why.
     """
     name = os.fspath(path)
     sidecar = f"{os.path.splitext(name)[0]}.yaml"  # as the WebUI has it: find_checkpoint_config_near_filename
     try:
-        info = os.stat(name)
-        has_sidecar = os.path.isfile(sidecar)
-        beside = os.stat(sidecar) if has_sidecar else info
-        stamps = (info.st_mtime_ns, info.st_size, beside.st_mtime_ns, beside.st_size)
-        return _read(name, sidecar if has_sidecar else "", stamps)
+        try:
+            return _read(name, *_with_its_yaml(name, sidecar))
+        except OSError as error:
+            if error.filename != sidecar:
+                raise
+            # What the file itself says stands.
+            return replace(_read(name, "", _with_its_yaml(name, "")[1]), problem=_unreadable(sidecar, error))
     except OSError as error:
         # Not cached: the cause (a drive that is away, a permission) can pass without a new modification time.
-        reason = f"{error.strerror or type(error).__name__}; expected a file that can be read"
-        return Traits(problem=not_read(str(error.filename or name), reason))
+        return Traits(problem=_unreadable(name, error))
     except ValueError:
         return Traits(problem=not_read(name, "its path has a character that no path can have; expected a file"))
+
+
+def _unreadable(path: str, error: OSError) -> str:
+    return not_read(str(error.filename or path), f"{error.strerror or type(error).__name__}; expected a file that can be read")
+
+
+def _with_its_yaml(path: str, sidecar: str) -> tuple[str, tuple[int, int, int, int]]:
+    """The yaml's path, "" where there is none, and what tells whether the two have changed. Raises OSError."""
+    file, has_sidecar = os.stat(path), bool(sidecar) and os.path.isfile(sidecar)
+    beside = os.stat(sidecar) if has_sidecar else file
+    return sidecar if has_sidecar else "", (file.st_mtime_ns, file.st_size, beside.st_mtime_ns, beside.st_size)
 
 
 @lru_cache(maxsize=CACHED_CHECKPOINTS)

@@ -70,7 +70,7 @@ def _notes_on_followed(settings: Settings, traits: Traits, prediction: Predictio
             'schedule was used. If it predicts v after all, untick "Follow the checkpoint" and choose yourself.'
         )
         yield sentence(text, evidence=traits.zero_terminal_snr_evidence)
-    if settings.zero_terminal_snr and not zero:
+    elif settings.zero_terminal_snr and not zero:
         text = (
             "The zero-terminal-SNR schedule was ticked, but the checkpoint is followed and its file does not say that "
             'it was trained to zero terminal SNR, so the normal schedule was used. Untick "Follow the checkpoint" to '
@@ -106,11 +106,13 @@ def follow_report(settings: Settings, model: Model, prediction: Prediction, zero
     """How following the checkpoint decided, for the log; "" where it was not followed."""
     if not settings.follow_checkpoint:
         return ""
-    traits = model.traits
-    if settings.preset & FOLLOWED:
-        what = "zero terminal SNR" if zero else "normal schedule"
-        return f"{model.name}: {prediction}, {what} (your preset for this checkpoint)"
-    how = traits.prediction_evidence or "nothing in the file says what it predicts; as the WebUI treats it"
     what = "zero terminal SNR" if zero else "normal schedule"
-    because = traits.zero_terminal_snr_evidence or "nothing in the file says zero terminal SNR"
-    return f"{model.name}: {prediction} ({how}), {what} ({because})"
+    if settings.preset & FOLLOWED:
+        return f"{model.name}: {prediction}, {what} (your preset for this checkpoint)"
+    why = {
+        "v_prediction": model.traits.prediction_evidence
+        or "nothing in the file says what it predicts; as the WebUI treats it",
+        "zero_terminal_snr": model.traits.zero_terminal_snr_evidence or "nothing in the file says zero terminal SNR",
+    }
+    why |= dict.fromkeys(settings.explicit & FOLLOWED, "as requested")
+    return f"{model.name}: {prediction} ({why['v_prediction']}), {what} ({why['zero_terminal_snr']})"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lib_zsnr.core.bridge import Bridge
 from lib_zsnr.core.guidance import Space
 from lib_zsnr.core.landing import Landing
 from lib_zsnr.core.spacing import Spacing
 from lib_zsnr.plan.choice import Choice
 from lib_zsnr.plan.facts import Model, Prediction, Sampler
 from lib_zsnr.plan.model import choose_prediction, choose_zero_terminal_snr, follow_report
-from lib_zsnr.plan.spacing import choose_landing, choose_spacing, notes_on_solver
+from lib_zsnr.plan.spacing import choose_spacing, notes_on_solver
 from lib_zsnr.sentences import sentence
 from lib_zsnr.settings import Settings
 
@@ -85,7 +86,7 @@ def make_plan(settings: Settings, model: Model, sampler: Sampler, host_option: b
         cfg_rescale=cfg_rescale.value,
         rescale_space=_rescale_space(settings, prediction.value),
         first_order_above=sampler.traits.first_order_steps_above(sampler.steps) if zero.value else None,
-        landing=choose_landing(settings, sampler) if zero.value else None,
+        landing=Bridge(sampler.traits.bridge_sigma_per_step) if zero.value and sampler.traits.own_levels else None,
         warnings=(
             *_notes_on_file(settings, model),
             *prediction.notes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lib_zsnr.core.bridge import Bridge
 from lib_zsnr.core.fitted import Fitted
-from lib_zsnr.core.landing import Landing
 from lib_zsnr.core.spacing import TRAILING, Spacing
 from lib_zsnr.plan.choice import Choice
 from lib_zsnr.plan.facts import Sampler
@@ -36,16 +35,8 @@ def choose_spacing(settings: Settings, sampler: Sampler, zero: bool) -> Choice[S
         notes.append(sentence("Trailing spacing replaced the schedule type {type}.", type=sampler.schedule_type))
     if bridged:
         return Choice(Bridge(sampler.traits.bridge_sigma_per_step), tuple(notes))
-    return Choice(_fitted(sampler) if zero and _fits(settings, sampler) else TRAILING, tuple(notes))
-
-
-def choose_landing(settings: Settings, sampler: Sampler) -> Landing:
-    """Where a sampler that chooses its own levels goes on after the terminal one of a zero-terminal-SNR schedule."""
-    return _fitted(sampler) if _fits(settings, sampler) else Bridge(sampler.traits.bridge_sigma_per_step)
-
-
-def _fitted(sampler: Sampler) -> Fitted:
-    return Fitted(sampler.side, sampler.traits.highest_landing)
+    fits = zero and _fits(settings, sampler)
+    return Choice(Fitted(sampler.side, sampler.traits.highest_landing) if fits else TRAILING, tuple(notes))
 
 
 def _fits(settings: Settings, sampler: Sampler) -> bool:

@@ -1,7 +1,7 @@
 """What a test may ask of a WebUI, whichever it is: the small double or the real one.
 
 `tests/webui` has a driver over the host double, `tests/live` has one over a running WebUI's API.
-The shared cases in `tests/shared_cases.py` know only this protocol, so they run on both.
+The shared cases in `tests/shared` know only this protocol, so they run on both.
 """
 
 from __future__ import annotations

@@ -160,6 +160,20 @@ class TestEvidence:
         assert answers(traits) == (prediction, zero_snr)
         assert (traits.conflicts, traits.problem) == ((), "")
 
+    @pytest.mark.parametrize("value", ["v-zsnr" + " " * 80, "v zsnr"])
+    def test_what_was_ignored_states_no_zero_snr_either(self, tmp_path: Path, value: str) -> None:
+        traits = read_traits(model(tmp_path, metadata={"modelspec.prediction_type": value}))
+        assert answers(traits) == ("unknown", None)
+        assert "it was ignored" in traits.conflicts[0]
+
+    @pytest.mark.parametrize(("stated", "by_merge"), [("epsilon", True), ("x0", False)])
+    def test_a_merges_constant_counts_as_one_only_where_it_decides(
+        self, tmp_path: Path, stated: str, by_merge: bool
+    ) -> None:
+        merged = {"modelspec.prediction_type": stated, "modelspec.merged_from": "a, b", "modelspec.predict_key": "eps"}
+        traits = read_traits(model(tmp_path, metadata=merged))
+        assert (traits.prediction, traits.prediction_by_merge) == ("epsilon", by_merge)
+
     def test_evidence_names_key_and_value(self, tmp_path: Path) -> None:
         metadata = {"modelspec.prediction_type": "v", "ss_zero_terminal_snr": "True"}
         traits = read_traits(model(tmp_path, metadata=metadata))
@@ -388,6 +402,25 @@ class TestHostileYaml:
         traits = read_traits(model(tmp_path, "v_pred", yaml="model: {}"))
         assert traits.prediction == "v"
         assert "PyYAML is missing" in traits.problem
+
+
+    def test_one_that_cannot_be_opened_takes_nothing_else_with_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = model(tmp_path, "v_pred", "ztsnr", yaml="model: {}")
+        real = open
+
+        def refuse(name, *arguments, **named):
+            if str(name).endswith(".yaml"):
+                raise PermissionError(13, "Permission denied", name)
+            return real(name, *arguments, **named)
+
+        with monkeypatch.context() as locked:
+            locked.setattr("builtins.open", refuse)
+            traits = read_traits(path)
+        assert (traits.prediction, traits.zero_terminal_snr) == ("v", True)
+        assert ".yaml' was not read: Permission denied; expected" in traits.problem
+        assert read_traits(path).problem == ""
 
 
 class TestCache:

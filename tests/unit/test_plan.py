@@ -54,6 +54,26 @@ def test_following_takes_both_from_the_file():
     assert "marker tensor v_pred" in made.follow_report
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "v (marker tensor v_pred), zero terminal SNR (marker tensor ztsnr)"),
+        ({"v_prediction": False}, "epsilon (as requested), normal schedule (marker tensor ztsnr)"),
+        ({"zero_terminal_snr": False}, "v (marker tensor v_pred), normal schedule (as requested)"),
+    ],
+)
+def test_the_log_gives_the_reason_that_decided(asked: dict[str, bool], said: str):
+    assert plan(Settings(enabled=True).with_explicit(asked)).follow_report == f"model: {said}"
+
+
+@pytest.mark.parametrize("zero", [None, False, True])
+def test_of_a_ticked_schedule_that_is_not_used_one_thing_is_said(zero: bool | None):
+    traits = Traits("epsilon", zero, "marker tensor x", "" if zero is None else "marker tensor ztsnr")
+    made = plan(Settings(enabled=True, zero_terminal_snr=True), traits)
+    assert not made.zero_terminal_snr
+    assert len([warning for warning in made.warnings if "normal schedule was used" in " ".join(warning.split())]) == 1
+
+
 def test_what_was_done_is_said_of_every_field_that_a_plan_decides():
     decided = {field.name for field in FIELDS} - {"enabled", "follow_checkpoint", "fit_to_size"}
     for asked in (Settings(enabled=True), Settings(enabled=True, bridge=True), Settings(enabled=True, trailing=False)):

@@ -58,6 +58,17 @@ def test_nothing_else_is_there(unknown):
     assert not [route.path for route in unknown.host.app.routes if "zero-terminal-snr" in route.path]
 
 
+def test_one_that_is_too_old_is_told_so(unknown, monkeypatch):
+    from modules import scripts
+
+    monkeypatch.delattr(scripts.Script, "process_before_every_sampling")
+    forget_the_host()
+    assert "too old" in hosts.refusal()
+    assert "1.10.0 or newer" in hosts.refusal()
+    with pytest.raises(LookupError, match="too old"):
+        hosts.current()
+
+
 @pytest.mark.parametrize(("there", "known"), [
     ({"modules.sd_samplers_lcm", "modules.models.diffusion.uni_pc", "k_diffusion.external"}, True),
     ({"modules.sd_samplers_lcm", "modules.models.diffusion.uni_pc", "k_diffusion.external", "modules_forge"}, False),

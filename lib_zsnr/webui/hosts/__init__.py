@@ -50,6 +50,15 @@ def restoring(sampler: Any) -> AbstractContextManager[None]:
 @lru_cache(maxsize=1)
 def refusal() -> str:
     """Why nothing is done in this WebUI, in a sentence for people; "" where it is one that is known."""
+    from modules import scripts
+
+    # Since 1.10.0; before, no hook comes late enough to reach the sampler.
+    if not hasattr(scripts.Script, "process_before_every_sampling"):
+        text = (
+            "This WebUI is too old: it does not call extensions before every sampling, so this one does nothing here. "
+            "Update the WebUI to 1.10.0 or newer."
+        )
+        return sentence(text)
     return refusal_of(_is_there)
 
 

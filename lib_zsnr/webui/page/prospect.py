@@ -14,10 +14,15 @@ from lib_zsnr.webui.checkpoints import Checkpoint
 def offered(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Those of CLAIMS that would answer what the file leaves open."""
     traits = checkpoint.traits
-    if traits.prediction not in ("unknown", "v"):
+    if traits.prediction != "v" and not _is_unknown(traits):
         return ()
     is_v = traits.prediction == "v" or checkpoint.believed == "v"
     return tuple(claim for claim, said in CLAIMS.items() if _is_open(traits, is_v, said["zero_terminal_snr"]))
+
+
+def _is_unknown(traits: Traits) -> bool:
+    """Whether nothing says what the model predicts; what merges write of every SD 1 and SDXL model says nothing."""
+    return traits.prediction == "unknown" or (traits.prediction == "epsilon" and traits.prediction_by_merge)
 
 
 def _is_open(traits: Traits, is_v: bool, zero: bool) -> bool:
@@ -41,7 +46,7 @@ def prospect(traits: Traits, done: Mapping[str, bool | float]) -> str:
             "On the normal schedule v-prediction alone brings no real blacks and whites: that takes a model that was "
             "trained to zero terminal SNR."
         )
-    elif traits.prediction == "unknown":
+    elif _is_unknown(traits):
         text = (
             "As an epsilon model it cannot make really dark or bright images; trailing spacing and CFG rescale still "
             "help. If it predicts v, say so here."
