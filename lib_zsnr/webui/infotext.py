@@ -9,9 +9,11 @@ from lib_zsnr import __version__
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.settings import FIELD_BY_NAME, FIELDS, Field, Settings
 from lib_zsnr.settings_page import RESCALE_SPACE, SCHEDULE_TYPE
+from lib_zsnr.webui.hosts.protocol import Installed
 
 NOTE = "ZSNR note"
 VERSION = "ZSNR version"
+DOWNCAST = "Downcast alphas_cumprod"
 HIRES = "Hires "
 REFINER = "Refiner "
 RESCALE_ONLY = "ZSNR prompt tag CFG rescale"
@@ -94,18 +96,27 @@ def write_refiner(p: Any, plan: Plan) -> None:
             p.extra_generation_params[REFINER + field.infotext] = field.as_text(done[field.name])
 
 
-def correct_host_infotext(p: Any, plan: Plan, rescaled: bool) -> None:
+def correct_host_infotext(p: Any, plan: Plan, installed: Installed) -> None:
     """Take back what the infotext says and the sampling did not do: the host's own words, and a rescale of nothing."""
-    if not rescaled:
+    if installed.guidance is None or not installed.guidance.rescaled:
         write_nothing_rescaled(p)
     if plan.replaces_schedule:
         p.extra_generation_params.pop("Noise Schedule", None)
-    if plan.zero_terminal_snr:
-        # The zero-SNR schedule is rebuilt in float64, so the host's downcast does not apply to it.
-        p.extra_generation_params.pop("Downcast alphas_cumprod", None)
+    _correct_downcast(p, installed)
     if plan.spacing is not None and not getattr(p, "is_hr_pass", False):
         p.extra_generation_params["Schedule type"] = None
     elif plan.spacing is not None:
         # Where the host reads none it takes the first pass's, if that one kept what was picked.
         kept = p.extra_generation_params.get("Schedule type", p.scheduler)
         p.extra_generation_params["Hires schedule type"] = None if kept in (None, "Automatic") else "Automatic"
+
+
+def _correct_downcast(p: Any, installed: Installed) -> None:
+    """The host's option is for the whole request: it counts if any model of any pass was sampled on its schedule.
+
+    A schedule of ours, zero SNR or rebuilt, is worked out in float64, so the option does not apply to it.
+    """
+    if installed.on_downcast:
+        p.extra_generation_params[DOWNCAST] = True
+    elif not getattr(p, "is_hr_pass", False):
+        p.extra_generation_params.pop(DOWNCAST, None)

@@ -3,6 +3,7 @@
 from tests.shared.cases import SharedCases
 from tests.shared.fitted_cases import FittedCases
 from tests.shared.masks import SharedMasks
+from tests.shared.neutral import NeutralInside, SharedNeutral
 from tests.shared.round_trip import SharedRoundTrip
 from tests.shared.ways_in import SharedInfotext, SharedPromptTag, SharedSettingsPage
 
@@ -32,4 +33,12 @@ class TestFitted(FittedCases):
 
 
 class TestMasks(SharedMasks):
+    pass
+
+
+class TestNeutral(SharedNeutral):
+    pass
+
+
+class TestNeutralInside(NeutralInside):
     pass

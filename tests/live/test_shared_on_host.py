@@ -2,6 +2,7 @@
 
 from tests.shared.cases import SharedCases
 from tests.shared.fitted_cases import FittedCases
+from tests.shared.neutral import SharedNeutral
 from tests.shared.round_trip import SharedRoundTrip
 from tests.shared.ways_in import SharedInfotext, SharedPromptTag, SharedSettingsPage
 
@@ -27,4 +28,8 @@ class TestRoundTrip(SharedRoundTrip):
 
 
 class TestFitted(FittedCases):
+    pass
+
+
+class TestNeutral(SharedNeutral):
     pass

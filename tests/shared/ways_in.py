@@ -36,6 +36,17 @@ class SharedSettingsPage:
             assert f"ZSNR rescale space: {space}" in result.infotext
         assert len(set(latents.values())) == 3
 
+    @pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
+    @pytest.mark.parametrize(("other", "also_v"), [("epsilon", False), ("v_metadata", True)])
+    def test_the_models_own_output_is_that_of_the_refiner_from_its_switch_on(self, driver, sampler, other, also_v):
+        refiner = {"refiner_checkpoint": driver.checkpoints()[other], "refiner_switch_at": 0.5}
+        latents = []
+        for space in ("v", "raw"):
+            request = on(driver, steps=4, sampler_name=sampler, override_settings={"zsnr_rescale_space": space})
+            result = made(driver.txt2img(**request, **refiner))
+            latents.append(result.latents[0].tobytes())
+        assert (latents[0] == latents[1]) == also_v
+
     @pytest.mark.parametrize("value", [["v"], {"v": 1}, None, 5, "nonsense"], ids=str)
     def test_a_value_of_the_wrong_type_is_left_out_and_the_extension_is_not(self, driver, value):
         for row in SETTINGS_PAGE_ROWS:

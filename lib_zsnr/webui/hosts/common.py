@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lib_zsnr.plan.facts import Family
@@ -25,7 +26,7 @@ class Common:
 
     def sigmas_of(self, sampler: Any) -> Tensor:
         table: Tensor = sampler.model_wrap.sigmas
-        return table
+        return table.to(torch.float32)  # the WebUI's option "Downcast alphas_cumprod" leaves half precision
 
     def own_grid(self, func: SamplingFunction) -> OwnGrid | None:
         return own_grid(func)

@@ -18,12 +18,14 @@ from lib_zsnr.plan.plan import Plan
 class PostCfg:
     """`hosts.protocol.Guidance` as such a function.
 
+    plan: that of the model which is sampled just now.
     scaled_down: the sampling loop steps on x at unit variance (the DDIM family), while the WebUI guides it at the
     variance sigma^2 + 1.
     """
 
     def __init__(self, plan: Plan, scaled_down: bool) -> None:
-        self._plan, self._scaled_down = plan, scaled_down
+        self.plan = plan
+        self._scaled_down = scaled_down
         self.rescaled = False
         self.seen: Tensor | None = None
 
@@ -36,7 +38,7 @@ class PostCfg:
         x, sigma = step["input"], step["sigma"]
         denoised: Tensor = step["denoised"]
         self.seen = x / (sigma**2 + 1).sqrt()[:, None, None, None] if self._scaled_down else x
-        if self._plan.cfg_rescale == 0:
+        if self.plan.cfg_rescale == 0:
             return denoised
         cond = _at_scale_one(step)
         if torch.equal(cond, denoised):
@@ -45,7 +47,7 @@ class PostCfg:
             self.rescaled |= uncond is not None and bool(uncond.any())
             return denoised
         self.rescaled = True
-        return rescale_cfg(x, sigma, cond, denoised, self._plan.cfg_rescale, self._plan.rescale_space)
+        return rescale_cfg(x, sigma, cond, denoised, self.plan.cfg_rescale, self.plan.rescale_space)
 
 
 def _at_scale_one(step: Mapping[str, Any]) -> Tensor:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, Callable, Protocol
 
+import torch
 from torch import Tensor
 
 from lib_zsnr.plan.facts import Family, Model
@@ -30,10 +31,20 @@ class Guidance(Protocol):
 
 @dataclass(frozen=True)
 class Installed:
-    """alphas_cumprod: the schedule `[T]` that the call samples on, float32. guidance: None where it is not watched."""
+    """alphas_cumprod: the schedule `[T]` that the call samples on, float32. guidance: None where it is not watched.
+
+    sampled_on: the schedules of the models of the call, that of a refiner from its switch on. Each in the type that
+    the WebUI has it in, so half precision where its option makes it so and the plan keeps it.
+    """
 
     alphas_cumprod: Tensor
     guidance: Guidance | None
+    sampled_on: list[Tensor]
+
+    @property
+    def on_downcast(self) -> bool:
+        """Whether one of them is in half precision."""
+        return any(schedule.dtype == torch.float16 for schedule in self.sampled_on)
 
 
 class OwnGrid(Protocol):
@@ -63,8 +74,8 @@ class Host(Protocol):
     def answer_to(self, sd_model: Any, x: Tensor) -> Tensor:
         """The loaded UNet's raw answer to x `[B, C, H, W]` at the last timestep, without a caption; float32 on the CPU.
 
-        Waits for the image that is being made. Raises RuntimeError where the model cannot answer (out of memory, an
-        input of more channels).
+        Asked only while the WebUI's queue is held, so while no image is being made. Raises RuntimeError where the model
+        cannot answer (out of memory, an input of more channels).
         """
 
     def model_to_show(self) -> Any | None:

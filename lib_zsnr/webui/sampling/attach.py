@@ -12,8 +12,8 @@ from torch import Tensor
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui import hosts, infotext, reached
 from lib_zsnr.webui.errors import ZeroTerminalSNRError
-from lib_zsnr.webui.hosts.protocol import Guidance, PlanForModel
-from lib_zsnr.webui.sampling import guard, k_family, strength, timesteps_family
+from lib_zsnr.webui.hosts.protocol import Installed, PlanForModel
+from lib_zsnr.webui.sampling import guard, k_family, noising, strength, timesteps_family
 
 
 def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
@@ -29,9 +29,9 @@ def attach(sampler: Any, plan: Plan, plan_for_refiner: PlanForModel) -> None:
         if img2img is None and timesteps_only and (bound.get("steps") or p.steps) > 1000:
             message = f"Zero Terminal SNR: steps is {p.steps}; {sampler.config.name} has 1000 timesteps to visit, "
             raise ZeroTerminalSNRError(message + "allowed are 1 to 1000. No image was made.")
-        guidance = install(undo, sampler, plan, plan_for_refiner, img2img, p)
+        installed = install(undo, sampler, plan, plan_for_refiner, img2img, p)
         result = original(p, *args, **kwargs)
-        infotext.correct_host_infotext(p, plan, guidance is not None and guidance.rescaled)
+        infotext.correct_host_infotext(p, plan, installed)
         return result
 
     guard.guard(sampler, call)
@@ -52,9 +52,9 @@ def _takes_any(signature: inspect.Signature) -> bool:
     return any(each.kind is each.VAR_POSITIONAL for each in signature.parameters.values())
 
 
-def _img2img_start(p: Any, bound: dict[str, Any]) -> timesteps_family.Img2Img:
+def _img2img_start(p: Any, bound: dict[str, Any]) -> noising.Img2Img:
     steps, t_enc = sd_samplers_common.setup_img2img_steps(p, bound.get("steps"))
-    return timesteps_family.Img2Img(x=bound["x"], noise=bound["noise"], steps=steps, t_enc=t_enc)
+    return noising.Img2Img(bound["x"].clone(), bound["noise"].clone(), steps, t_enc)
 
 
 def install(
@@ -62,9 +62,9 @@ def install(
     sampler: Any,
     plan: Plan,
     plan_for_refiner: PlanForModel,
-    img2img: timesteps_family.Img2Img | None,
+    img2img: noising.Img2Img | None,
     p: Any,
-) -> Guidance | None:
+) -> Installed:
     """Put the plan on the sampler until `undo` is closed. Used by a sampler call and by the preview."""
     family = hosts.current().family_of(sampler)
     masked = family == "timesteps" and plan.levels_are_ours and getattr(p, "mask", None) is not None
@@ -74,4 +74,4 @@ def install(
         timesteps_family.install(undo, sampler, plan, installed.alphas_cumprod, img2img, blended)
     else:
         k_family.install(undo, sampler, plan)
-    return installed.guidance
+    return installed

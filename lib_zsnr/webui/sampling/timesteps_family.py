@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import functools
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from modules import shared
 from torch import Tensor
 
-from lib_zsnr.core.prediction import add_noise
 from lib_zsnr.core.schedule import interpolate_log, sigmas_from_alphas_cumprod
 from lib_zsnr.core.spacing import TimestepSpacing
 from lib_zsnr.core.terminal import ddim_steps, steps_above, with_step_offset
@@ -19,16 +17,7 @@ from lib_zsnr.plan.plan import Plan
 from lib_zsnr.webui import hosts
 from lib_zsnr.webui.hosts.protocol import Guidance, SamplingFunction
 from lib_zsnr.webui.overrides import override_method, override_value
-
-
-@dataclass(frozen=True)
-class Img2Img:
-    """What image-to-image starts from. `steps` and `t_enc` are the host's counts: t_enc + 1 calls of `steps`."""
-
-    x: Tensor
-    noise: Tensor
-    steps: int
-    t_enc: int
+from lib_zsnr.webui.sampling import noising
 
 
 def install(
@@ -36,7 +25,7 @@ def install(
     sampler: Any,
     plan: Plan,
     alphas_cumprod: Tensor,
-    img2img: Img2Img | None,
+    img2img: noising.Img2Img | None,
     inpainting: Guidance | None,
 ) -> None:
     """Put the plan's spacing and solver on one sampler object of this family whose denoiser is ours already.
@@ -56,7 +45,7 @@ def install(
     if grid is not None and spacing is None:
         func = grid.spread_first(func, alphas_cumprod)
     if img2img is not None:
-        func = _with_plan_noising(func, spacing, alphas_cumprod, img2img)
+        func = _with_plan_noising(undo, sampler, func, alphas_cumprod, img2img, plan)
     if func is not sampler.func:
         override_value(undo, sampler, "func", func)
     if inpainting is not None:
@@ -67,6 +56,11 @@ def _spacing(plan: Plan) -> TimestepSpacing | None:
     return plan.spacing if isinstance(plan.spacing, TimestepSpacing) else None
 
 
+def _table(sampler: Any) -> Tensor:
+    """The sigmas `[T]` of the schedule that the sampler object steps on."""
+    return sigmas_from_alphas_cumprod(hosts.current().alphas_cumprod_of(sampler).to(torch.float32))
+
+
 def in_host_order(timesteps: Tensor) -> Tensor:
     """A list as the host's loops take it: rising, with a first entry that is only the last step's target (t = 0)."""
     return torch.cat([timesteps.new_zeros(1), timesteps.flip(0)])
@@ -74,7 +68,7 @@ def in_host_order(timesteps: Tensor) -> Tensor:
 
 def _loop_timesteps(sampler: Any, spacing: TimestepSpacing, p: Any, steps: int) -> Tensor:
     """Replaces get_timesteps: `[0, ..., 999]`, so that its loops make `steps` calls from 999 down."""
-    table = sigmas_from_alphas_cumprod(hosts.current().alphas_cumprod_of(sampler))
+    table = _table(sampler)
     if steps > len(table):
         # Image-to-image at low strength: only its length counts, the entries come from the tail.
         return torch.zeros(steps + 1, dtype=torch.int64, device=table.device)
@@ -82,38 +76,27 @@ def _loop_timesteps(sampler: Any, spacing: TimestepSpacing, p: Any, steps: int) 
 
 
 def _with_plan_noising(
-    func: SamplingFunction, spacing: TimestepSpacing | None, alphas_cumprod: Tensor, start: Img2Img
+    undo: ExitStack, sampler: Any, func: SamplingFunction, alphas_cumprod: Tensor, start: noising.Img2Img, plan: Plan
 ) -> SamplingFunction:
     """The loop, started from an image noised on the plan's schedule.
 
     The host noises to one timestep above the first that it denoises, on the shared model's schedule. Here the
-    level is the first timestep's, on the plan's schedule, and all the calls that the strength asks for are made.
+    level is the first timestep's where the spacing is ours, else the host's own, on the plan's schedule; and all the
+    calls that the strength asks for are made.
     """
+    spacing, listed = _spacing(plan), noising.listed(undo, sampler)
 
     @functools.wraps(func)
     def sample(model: Any, x: Tensor, timesteps: Tensor, **kwargs: Any) -> Tensor:
+        of_host = level = listed[-1][start.t_enc]
         if spacing is not None:
             table = sigmas_from_alphas_cumprod(alphas_cumprod)
             entries = spacing.tail(table, start.steps, start.t_enc + 1).to(timesteps.device)
             timesteps, level = in_host_order(entries), entries[0]
-        else:
-            level = _host_level(timesteps, start)
-        ours = add_noise(start.x, start.noise, alphas_cumprod[level])
-        return func(model, ours + _extra_noise(x, start, alphas_cumprod[level]), timesteps=timesteps, **kwargs)
+        x = noising.noised(x, start, shared.sd_model.alphas_cumprod[of_host], alphas_cumprod[level])
+        return func(model, x, timesteps=timesteps, **kwargs)
 
     return sample
-
-
-def _host_level(timesteps: Tensor, start: Img2Img) -> Tensor:
-    """The timestep to which the host noises: the entry after those that it hands to the loop."""
-    spacing = max(1000 // max(start.steps, 1), 1)
-    return (timesteps[-1] + spacing if len(timesteps) else torch.tensor(1)).clamp(max=999)
-
-
-def _extra_noise(x: Tensor, start: Img2Img, alphas_cumprod: Tensor) -> Tensor | float:
-    """The host's setting "Extra noise multiplier", in this schedule's scale."""
-    amount = shared.opts.img2img_extra_noise
-    return start.noise * amount * alphas_cumprod.sqrt() if amount > 0 else 0.0
 
 
 def _first_order_start(func: SamplingFunction, alphas_cumprod: Tensor, above: float) -> SamplingFunction:
@@ -169,7 +152,7 @@ def visited(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | No
 def _visited_timesteps(sampler: Any, p: Any, plan: Plan | None, steps: int, t_enc: int | None) -> Tensor:
     spacing = None if plan is None else _spacing(plan)
     if spacing is not None and t_enc is not None:
-        table = sigmas_from_alphas_cumprod(hosts.current().alphas_cumprod_of(sampler))
+        table = _table(sampler)
         return spacing.tail(table, steps, t_enc + 1).to(torch.float32)
     listed: Tensor = sampler.get_timesteps(p, steps).to(torch.float32)
     listed = listed if t_enc is None else listed[:t_enc]

@@ -18,7 +18,7 @@ CondsList = list[list[tuple[int, float]]]
 class Combine:
     """Calls the `combine_denoised` that was found, then rescales its result.
 
-    denoiser: ours, whose mathematics the denoiser of the call follows.
+    plan, denoiser: those of the model that is sampled just now; the denoiser is ours, over that model.
     seen: the x that the UNet saw in the last call, one row for each image (inpainting steps from it).
     rescaled: whether there was ever anything to rescale.
     """

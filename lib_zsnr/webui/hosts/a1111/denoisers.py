@@ -61,8 +61,9 @@ class TimestepsDenoiser(torch.nn.Module):
     def __init__(self, model: ModelProxy, loop_alphas_cumprod: Tensor) -> None:
         super().__init__()
         self.inner_model = model
-        self.loop_alphas_cumprod = loop_alphas_cumprod
-        self._same_schedule = torch.equal(model.alphas_cumprod, loop_alphas_cumprod)
+        self.loop_alphas_cumprod = loop_alphas_cumprod.to(torch.float32)
+        self._own_alphas_cumprod = model.alphas_cumprod.to(torch.float32)
+        self._same_schedule = torch.equal(self._own_alphas_cumprod, self.loop_alphas_cumprod)
 
     def forward(self, x: Tensor, timesteps: Tensor, **kwargs: Any) -> Tensor:
         whole = timesteps.round()
@@ -79,7 +80,7 @@ class TimestepsDenoiser(torch.nn.Module):
     def _own_timesteps(self, timesteps: Tensor) -> Tensor:
         if self._same_schedule:
             return timesteps
-        own = self.inner_model.alphas_cumprod
+        own = self._own_alphas_cumprod
         levels = interpolate_log(self.loop_alphas_cumprod, timesteps).clamp(min=own[-1], max=own[0])
         return timestep_of_sigma(sigmas_from_alphas_cumprod(own), sigmas_from_alphas_cumprod(levels))
 

@@ -32,10 +32,10 @@ def believed_of(sd_model: Any) -> Prediction:
     return "v" if getattr(sd_model, "parameterization", "eps") == "v" else "epsilon"
 
 
-def planned_alphas_cumprod(sd_model: Any, plan: Plan) -> Tensor:
-    """The schedule that the plan samples with: float32 `[T]`, a tensor of its own, on the model's device."""
+def planned_alphas_cumprod(sd_model: Any, plan: Plan) -> Tensor | None:
+    """The schedule `[T]` that the plan samples with, float32 on the model's device; None where the model's stays."""
     live = sd_model.alphas_cumprod
     original = getattr(sd_model, "alphas_cumprod_original", live)
     start = getattr(sd_model, "linear_start", LINEAR_START)
     chosen = planned(plan, live, original, start, getattr(sd_model, "linear_end", LINEAR_END))
-    return (live.detach() if chosen is None else chosen).to(device=live.device, dtype=torch.float32, copy=True)
+    return None if chosen is None else chosen.to(device=live.device, dtype=torch.float32)

@@ -44,7 +44,7 @@ def install(
 
     override_value(undo, cfg_denoiser, "model_wrap", cfg_denoiser.model_wrap)
     override_method(undo, cfg_denoiser, "update_inner_model", after_switch)
-    return Installed(alphas_cumprod, guidance)
+    return Installed(alphas_cumprod, guidance, [alphas_cumprod])
 
 
 def _put(undo: ExitStack, sd_model: Any, plan: Plan, guidance: PostCfg | None) -> None:
@@ -52,6 +52,7 @@ def _put(undo: ExitStack, sd_model: Any, plan: Plan, guidance: PostCfg | None) -
     objects = sd_model.forge_objects
     override_value(undo, objects.unet.model, "predictor", predictor.following(objects.unet.model.predictor, plan))
     if guidance is not None:
+        guidance.plan = plan
         guided = objects.unet.clone()
         guided.set_model_sampler_post_cfg_function(guidance)
         override_value(undo, objects, "unet", guided)

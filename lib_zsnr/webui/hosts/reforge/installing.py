@@ -30,7 +30,7 @@ def install(
     cover(undo, denoiser, "inner_model", proxy)
     if plan.replaces_schedule:
         _have_levels_follow(undo, sampler, family, proxy)
-    alphas_cumprod = _here(proxy.alphas_cumprod)
+    alphas_cumprod, sampled_on = _here(proxy.alphas_cumprod), [proxy.alphas_cumprod]
     if guidance is not None:
         override_method(undo, cfg_denoiser, "forward", lambda forward: before_those_of_the_sampler(forward, guidance))
 
@@ -39,6 +39,7 @@ def install(
             result = original(*args, **kwargs)
             refiner_plan = plan_for_refiner(shared.sd_model)
             refiner = _following(undo, sampler, shared.sd_model, refiner_plan, guidance)
+            sampled_on.append(refiner.alphas_cumprod)
             if refiner_plan.replaces_schedule:
                 refiner = refiner.having(alphas_cumprod=alphas_cumprod)  # the loop goes on on the first model's
             cover(undo, cfg_denoiser.inner_model, "inner_model", refiner)
@@ -48,13 +49,14 @@ def install(
 
     override_value(undo, cfg_denoiser, "model_wrap", cfg_denoiser.model_wrap)
     override_method(undo, cfg_denoiser, "update_inner_model", after_switch)
-    return Installed(alphas_cumprod, guidance)
+    return Installed(alphas_cumprod, guidance, sampled_on)
 
 
 def _following(undo: ExitStack, sampler: Any, sd_model: Any, plan: Plan, guidance: PostCfg | None) -> ModelProxy:
     """A model as the plan has it sampled: its schedule, and a patcher of its own for the UNet that it shares."""
     unet = sd_model.forge_objects.unet.clone()
     if guidance is not None:
+        guidance.plan = plan
         unet.set_model_sampler_post_cfg_function(guidance)
     proxy = ModelProxy(sd_model, forge_objects=SimpleNamespace(**{**vars(sd_model.forge_objects), "unet": unet}))
     if not plan.replaces_schedule:
