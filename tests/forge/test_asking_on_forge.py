@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -76,6 +79,38 @@ def test_a_model_that_cannot_answer_is_said_to(driver, host, monkeypatch):
 
     monkeypatch.setattr(unet_of(driver, "epsilon"), "forward", out_of_memory)
     assert host.ask() == "epsilon could not be asked (CUDA out of memory)."
+
+
+def test_a_checkpoint_that_was_loaded_while_it_waited_is_not_asked_by_the_old_name(driver, host):
+    from modules import call_queue
+
+    unet_of(driver, "epsilon")
+    said: list[str] = []
+    with call_queue.queue_lock:
+        asking = threading.Thread(target=lambda: said.append(host.ask()))
+        asking.start()
+        asking.join(0.3)
+        unet_of(driver, "v_zsnr")
+    asking.join()
+    assert said == ["Another checkpoint was loaded meanwhile, so nothing was asked. Press again."]
+
+
+def test_the_unet_is_the_one_of_after_the_wait(driver, host, monkeypatch):
+    """Loras are put on another patcher than the one before them."""
+    from modules import call_queue, sd_models
+
+    unet_of(driver, "epsilon")
+    objects = sd_models.model_data.sd_model.forge_objects
+    said: list[str] = []
+    with call_queue.queue_lock:
+        asking = threading.Thread(target=lambda: said.append(host.ask()))
+        asking.start()
+        asking.join(0.3)
+        model = SimpleNamespace(**{name: getattr(objects.unet.model, name) for name in ("computation_dtype",)})
+        model.diffusion_model = lambda x, *args, **options: 0.5 * x
+        monkeypatch.setattr(objects, "unet", SimpleNamespace(model=model))
+    asking.join()
+    assert "of the pure noise it was given, 50 %" in said[0]
 
 
 def test_it_changes_no_image(driver, host):

@@ -98,6 +98,20 @@ def test_it_waits_for_the_image_that_is_being_made(host):
     assert len(said) == 1
 
 
+@pytest.mark.parametrize("other", ["same_config_b", "sdxl_epsilon"], ids=["into the same model", "another model"])
+def test_a_checkpoint_that_was_loaded_while_it_waited_is_not_asked_by_the_old_name(host, monkeypatch, other):
+    before, said = load("same_config_a"), []
+    with call_queue.queue_lock:
+        asking = threading.Thread(target=lambda: said.append(host.ask()))
+        asking.start()
+        asking.join(0.3)
+        after = load(other)
+        monkeypatch.setattr(after, "apply_model", lambda *args, **kwargs: pytest.fail("it was asked"))
+    asking.join()
+    assert (after is before) == (other == "same_config_b")
+    assert said == ["Another checkpoint was loaded meanwhile, so nothing was asked. Press again."]
+
+
 def test_it_changes_no_image(host, driver):
     before = made(driver.txt2img(steps=3))
     host.ask()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from modules import call_queue, devices
+from modules import devices
 from torch import Tensor
 
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
@@ -16,13 +16,13 @@ from lib_zsnr.webui.hosts.empty_prompt import embedded
 def raw_answer(
     sd_model: Any, x: Tensor, dtype: torch.dtype, prepare: Callable[..., None], clean_up: Callable[..., None]
 ) -> Tensor:
-    """As `hosts.protocol.Host.answer_to`. Waits for the image that is being made.
+    """As `hosts.protocol.Host.answer_to`.
 
     dtype: what the UNet computes in. prepare, clean_up: the WebUI's own, before and after sampling; they take the UNet
     to the device and back.
     """
     unet = sd_model.forge_objects.unet
-    with call_queue.queue_lock, torch.inference_mode():
+    with torch.inference_mode():
         x = x.to(devices.device)
         text = _without_caption(sd_model, x)
         prepare(unet, x)

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from modules import call_queue
 
 from lib_zsnr.core import asked
 from lib_zsnr.sentences import sentence
 from lib_zsnr.webui import hosts
 
 
-def ask(name: str, offered: Sequence[str]) -> str:
-    """Ask the loaded model, which is called so; what it looks like, and which of the CLAIMS on offer to press."""
-    host = hosts.current()
-    sd_model = host.loaded_model()
-    try:
-        answer = asked.ask(lambda x: host.answer_to(sd_model, x))
-    except RuntimeError as error:
-        return sentence("{name} could not be asked ({error}).", name=name, error=error)
+def loaded() -> tuple[Any, str]:
+    """The loaded model, and the file that it was loaded from: the WebUI may load another one into the same model."""
+    sd_model = hosts.current().loaded_model()
+    return sd_model, getattr(getattr(sd_model, "sd_checkpoint_info", None), "filename", "")
+
+
+def ask(meant: tuple[Any, str], name: str, offered: Sequence[str]) -> str:
+    """Ask a model; what it looks like, and which of the CLAIMS on offer to press.
+
+    meant: what was `loaded` when it was named. Waits for the image that is being made, which may load another one.
+    """
+    with call_queue.queue_lock:
+        if loaded() != meant:
+            return sentence("Another checkpoint was loaded meanwhile, so nothing was asked. Press again.")
+        try:
+            answer = asked.ask(lambda x: hosts.current().answer_to(meant[0], x))
+        except RuntimeError as error:
+            return sentence("{name} could not be asked ({error}).", name=name, error=error)
+    return _said(name, answer, offered)
+
+
+def _said(name: str, answer: asked.Answer, offered: Sequence[str]) -> str:
     share = round(100 * answer.noise_share)
     why = sentence("of the pure noise it was given, {share} % is in its answer", share=share)
     if answer.prediction is None:

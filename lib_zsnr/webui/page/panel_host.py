@@ -116,13 +116,13 @@ class WebuiPanelHost:
 
     def ask(self) -> str:
         """Ask the loaded model, where it is the one of the panel."""
+        loaded = asking.loaded()  # before it is named: what is asked is never another one than the name says
         checkpoint = _current()
         if checkpoint is None:
             return sentence("The selected checkpoint is not loaded yet, so it cannot be asked.")
-        host = hosts.current()
-        if host.loaded_model() is not host.model_to_show():
+        if loaded[0] is not hosts.current().model_to_show():
             return sentence("This WebUI loads a checkpoint when an image is made: generate one, then ask again.")
-        return asking.ask(checkpoint.name, prospect.offered(checkpoint))
+        return asking.ask(loaded, checkpoint.name, prospect.offered(checkpoint))
 
 
 def _current() -> checkpoints.Checkpoint | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from modules import call_queue, devices, processing
+from modules import devices, processing
 from torch import Tensor
 
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
@@ -13,8 +13,8 @@ from lib_zsnr.webui.hosts.empty_prompt import embedded, pixels_of
 
 
 def answer_to(sd_model: Any, x: Tensor) -> Tensor:
-    """As `hosts.protocol.Host.answer_to`. Waits for the image that is being made."""
-    with call_queue.queue_lock, torch.no_grad(), devices.autocast():
+    """As `hosts.protocol.Host.answer_to`."""
+    with torch.no_grad(), devices.autocast():
         x = x.to(devices.device, devices.dtype)
         timesteps = torch.full((len(x),), NUM_TRAIN_TIMESTEPS - 1, device=x.device)
         answer: Tensor = sd_model.apply_model(x, timesteps, cond=_without_caption(sd_model, x))
