@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -51,6 +53,28 @@ def apart(one: Result, other: Result) -> float:
     return float(np.abs(one.latents[-1] - other.latents[-1]).max())
 
 
+@contextmanager
+def previews(driver: LiveDriver, *samplers: str) -> Iterator[list[dict[str, Any]]]:
+    """One after the other while it is open. -> what they showed."""
+    shown: list[dict[str, Any]] = []
+    done = threading.Event()
+
+    def look() -> None:
+        with httpx.Client(base_url=driver.client.base_url, trust_env=False, timeout=60) as client:
+            while not done.is_set():
+                for sampler in samplers:
+                    question = {"sampler_name": sampler, "steps": 20, "settings": {"enabled": True}}
+                    shown.append(client.post("/zero-terminal-snr/v1/schedule", json=question).json())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield shown
+    finally:
+        done.set()
+        thread.join()
+
+
 class TestTiledDiffusion:
     @staticmethod
     def tiled(driver: LiveDriver, method: str, size: int = 256, **request) -> Result:
@@ -83,6 +107,20 @@ class TestTiledDiffusion:
         made(driver.img2img(**on(driver, steps=6, width=256, height=256, alwayson_scripts=scripts)))
         assert [call["unet_calls"] for call in driver.last["passes"][0]["calls"]] == [3] * 5
         assert driver.problems() == []
+
+    @FAMILIES
+    @pytest.mark.parametrize("method", ["MultiDiffusion", "Mixture of Diffusers"])
+    @beside(TILED)
+    def test_previews_beside_it_change_nothing(self, driver, method: str, sampler: str):
+        """It gives its running sampler out to whoever asks the WebUI for one."""
+        request = {"sampler_name": sampler, "steps": 20, "zsnr": OFF}
+        alone = self.tiled(driver, method, **request)
+        with previews(driver, "Euler", "DDIM", "DPM++ 2M") as shown:
+            watched = self.tiled(driver, method, **request)
+        assert watched.latents[-1].tobytes() == alone.latents[-1].tobytes()
+        assert len(shown) > 3
+        assert {levels["ours"]["start"] for levels in shown} == {"starts at pure noise"}
+        assert all("% of the image left" in levels["host"]["start"] for levels in shown)
 
     @beside(TILED)
     def test_nothing_is_claimed_for_a_picture_of_demofusion(self, driver):

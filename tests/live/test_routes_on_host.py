@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.live.server import Server
+from tests.shared.cases import made
 
 PAGE = Path(__file__).parents[2] / "docs/api.md"
 EXAMPLE_URL = "http://127.0.0.1:7860"
@@ -70,6 +71,18 @@ def test_the_schedule_is_what_is_sampled(loaded, sampler, strength, spacing):
     assert said["ours"]["timesteps"][0] == pytest.approx(ran.timesteps[0], abs=0.6)
     for timestep in said["ours"]["timesteps"]:
         assert min(abs(timestep - call) for call in ran.timesteps) <= 0.6, timestep
+
+
+def test_the_webuis_own_option_counts_as_soon_as_it_is_turned(loaded):
+    def by_itself() -> str:
+        question = {"sampler_name": "Euler", "steps": 12, "settings": {"enabled": True}}
+        return str(loaded.client.post(f"{PREFIX}/schedule", json=question).json()["host"]["start"])
+
+    assert "% of the image left" in by_itself()
+    with loaded.options(sd_noise_schedule="Zero Terminal SNR"):
+        assert by_itself() == "starts at pure noise"
+        made(loaded.txt2img(steps=2, zsnr=[False]))
+    assert "% of the image left" in by_itself()
 
 
 def test_they_answer_while_a_picture_is_made(webui, loaded):
