@@ -18,6 +18,7 @@ HIRES = "Hires "
 REFINER = "Refiner "
 RESCALE_ONLY = "ZSNR prompt tag CFG rescale"
 NOT_USED = "asked for, not used"
+SCHEDULER, AUTOMATIC = "Schedule type", "Automatic"
 _RESCALE = FIELD_BY_NAME["cfg_rescale"]
 # Of the whole request: the version, and settings, which the host takes from the infotext as overrides that know no
 # passes.
@@ -62,6 +63,8 @@ def clear_keys(p: Any) -> None:
     # Another extension's key may be anything.
     for key in [key for key in written if str(key).removeprefix(HIRES).removeprefix(REFINER).startswith("ZSNR ")]:
         del written[key]
+    if written.get(SCHEDULER) == AUTOMATIC:
+        del written[SCHEDULER]  # by us: the host puts only others there
 
 
 def write_keys(p: Any, keys: dict[str, str]) -> None:
@@ -104,11 +107,12 @@ def correct_host_infotext(p: Any, plan: Plan, installed: Installed) -> None:
         p.extra_generation_params.pop("Noise Schedule", None)
     _correct_downcast(p, installed)
     if plan.spacing is not None and not getattr(p, "is_hr_pass", False):
-        p.extra_generation_params["Schedule type"] = None
+        # Named, since Forge Neo reads a missing one as Simple.
+        p.extra_generation_params[SCHEDULER] = AUTOMATIC
     elif plan.spacing is not None:
         # Where the host reads none it takes the first pass's, if that one kept what was picked.
-        kept = p.extra_generation_params.get("Schedule type", p.scheduler)
-        p.extra_generation_params["Hires schedule type"] = None if kept in (None, "Automatic") else "Automatic"
+        kept = p.extra_generation_params.get(SCHEDULER, p.scheduler)
+        p.extra_generation_params["Hires schedule type"] = None if kept in (None, AUTOMATIC) else AUTOMATIC
 
 
 def _correct_downcast(p: Any, installed: Installed) -> None:

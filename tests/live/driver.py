@@ -35,7 +35,7 @@ class LiveDriver:
     def __init__(self, url: str, log: Path | None = None, host: known_hosts.KnownHost = known_hosts.A1111) -> None:
         self.log, self.host = log, host
         self.of_sigmas, self.divides_scales = host.of_sigmas, host.is_a1111
-        self.takes_infotext = host.takes_infotext
+        self.takes_infotext, self.schedule_type_unsaid = host.takes_infotext, host.schedule_type_unsaid
         # A connection that was kept may be closed by the WebUI at the moment when it is used again.
         once = httpx.Limits(max_keepalive_connections=0)
         self.client = httpx.Client(base_url=url, timeout=_SECONDS, trust_env=False, limits=once)

@@ -26,7 +26,7 @@ class KnownHost:
     payload: what its API needs in every request. full_size: whether it knows a model by its real widths, so that its
     checkpoints are those of `forge_checkpoint`, not the tiny ones. of_sigmas: as in tests/shared/driver.py.
     takes_infotext: whether its API takes the infotext of an image in place of the fields. hires_cfg: the field of the
-    hires pass's CFG scale.
+    hires pass's CFG scale. schedule_type_unsaid: as in tests/shared/driver.py.
     """
 
     name: str
@@ -38,6 +38,7 @@ class KnownHost:
     of_sigmas: frozenset[str] = frozenset()
     takes_infotext: bool = True
     hires_cfg: str = "hr_cfg"
+    schedule_type_unsaid: str = "Automatic"
 
     @property
     def is_a1111(self) -> bool:
@@ -58,6 +59,7 @@ NEO = KnownHost(
     payload=_HIRES,
     of_sigmas=frozenset(("UniPC", "LCM")),
     takes_infotext=False,
+    schedule_type_unsaid="Simple",
 )
 REFORGE = KnownHost("reForge", (*_EVERYWHERE, *_FORGE[:-1]))
 CLASSIC = KnownHost(

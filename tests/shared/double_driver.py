@@ -39,6 +39,7 @@ class OverADouble:
     of_sigmas: frozenset[str] = frozenset()
     divides_scales = True
     takes_infotext = True
+    schedule_type_unsaid = "Automatic"
 
     def txt2img(self, **payload: Any) -> Result:
         return self._request(self.host.api.text2imgapi, payload)

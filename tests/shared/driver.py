@@ -65,11 +65,13 @@ class Driver(Protocol):
     of_sigmas: samplers that have a family of their own in AUTOMATIC1111's WebUI, and here are of the k-diffusion
     family. divides_scales: whether it divides the CFG scale for DDIM CFG++, as that sampler is written to have it.
     takes_infotext: whether its API takes the infotext of an image in place of the fields.
+    schedule_type_unsaid: the schedule type that its paste picks where the infotext names none.
     """
 
     of_sigmas: frozenset[str]
     divides_scales: bool
     takes_infotext: bool
+    schedule_type_unsaid: str
 
     def txt2img(self, **payload: Any) -> Result:
         """One request as `/sdapi/v1/txt2img` takes it; `zsnr=` (list or dict) is short for our script's args."""

@@ -54,7 +54,8 @@ def request_of(driver: Driver, role: str, **changes: Any) -> dict[str, Any]:
 
 
 def sent_back(driver: Driver, request: dict[str, Any], infotext: str, image: bool = False) -> Result:
-    """The request of somebody who has the infotext: nothing of ours but what it says, nor a schedule type.
+    """The request of somebody who has the infotext: nothing of ours but what it says, and the schedule type that the
+    WebUI's paste picks by it.
 
     Prompt, size and the like are the first request's, since not every host takes those from the infotext as well.
     """
@@ -63,6 +64,7 @@ def sent_back(driver: Driver, request: dict[str, Any], infotext: str, image: boo
     for field, key in {"scheduler": "Schedule type", "hr_scheduler": "Hires schedule type"}.items():
         picked = re.search(rf"(?:^|, |\n){key}: ([^,]+)", infotext)
         kept |= {field: picked[1]} if picked else {}
+    kept.setdefault("scheduler", driver.schedule_type_unsaid)
     if "enable_hr" in kept:
         # Given, or the real WebUI takes "Use same sampler" for the name of one.
         kept = {"hr_sampler_name": None, "hr_scheduler": None, "hr_checkpoint_name": None, **kept}
@@ -177,6 +179,21 @@ class SharedRoundTrip:
     def test_a_picked_schedule_type(self, driver: Driver, policy: str, sampler: str, scheduler: str, hires: dict):
         asked = {"scheduler": scheduler, "sampler_name": sampler, "override_settings": {"zsnr_schedule_type": policy}}
         assert_comes_back(driver, request_of(driver, "v_zsnr", zsnr={"enabled": True}, **asked, **hires))
+
+    @pytest.mark.parametrize("sampler", ["Euler", "Euler a", "DPM++ 2M", "DDIM"])
+    @pytest.mark.parametrize("hires", [{}, HIRES])
+    def test_a_reader_that_fills_in_a_schedule_type_has_none_to_fill_in(
+        self, driver: Driver, monkeypatch: pytest.MonkeyPatch, sampler: str, hires: dict
+    ):
+        """Forge Neo takes a missing one for Simple, and where picked ones stay that would be another image."""
+        monkeypatch.setattr(driver, "schedule_type_unsaid", "Simple")
+        for scheduler in ("Automatic", "Karras"):
+            zsnr = {"enabled": True, "zero_terminal_snr": True}
+            request = request_of(driver, "v_zsnr", sampler_name=sampler, scheduler=scheduler, zsnr=zsnr, **hires)
+            first = made(driver.txt2img(**request))
+            again = sent_back(driver, request, first.infotext)
+            assert again.images[0].tobytes() == first.images[0].tobytes(), first.infotext
+            assert "schedule type" not in again.comments
 
     def test_a_setting_from_an_infotext_is_for_one_request(self, driver: Driver):
         request = request_of(driver, "epsilon", zsnr={"enabled": True})

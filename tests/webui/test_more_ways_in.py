@@ -139,6 +139,20 @@ class TestGrid:
         assert again.levels == cell.levels
         assert again.images[0].tobytes() == cell.images[0].tobytes()
 
+    @pytest.mark.parametrize("sampler", ["DDIM", "Euler"])
+    def test_what_one_cell_says_of_the_schedule_type_is_not_in_the_next(self, driver, monkeypatch, sampler):
+        """All cells write into one dict."""
+        from modules import scripts
+
+        request = on(driver, steps=2, sampler_name=sampler, scheduler="Karras")
+        alone = made(driver.txt2img(**{**request, "zsnr": [False]}))
+        of_all: dict[str, object] = {}
+        monkeypatch.setattr(
+            scripts.ScriptRunner, "process", lambda _, p: vars(p).update(extra_generation_params=of_all)
+        )
+        assert "Schedule type: Automatic" in made(driver.txt2img(**request)).infotext
+        assert made(driver.txt2img(**{**request, "zsnr": [False]})).infotext == alone.infotext
+
     @pytest.mark.parametrize(
         ("label", "value"), [("CFG rescale", 1.5), ("CFG rescale", float("nan")), ("v-prediction", "maybe")]
     )
