@@ -8,6 +8,8 @@ from __future__ import annotations
 import inspect
 from contextlib import ExitStack
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,8 +26,12 @@ from lib_zsnr.webui.hosts.proxy import ModelProxy
 from lib_zsnr.webui.hosts.stand_in import model_to_look_at
 from lib_zsnr.webui.overrides import cover
 
-# The names under which the WebUI's makers of samplers keep the sampling function, or its name.
-_FUNCTION, _CFG_PP = "funcname", "sampler_key"
+# The name under which makers of samplers keep the sampling function, or its name; those under which the WebUI's other
+# makers keep what follows "sample_" in it (Neo's CFG++, Forge's DDPM); and where these functions are.
+_FUNCTION, _KEYS = "funcname", ("sampler_key", "sampler_name")
+_HOMES = [k_diffusion.sampling]
+if find_spec("backend.modules.k_diffusion_extra"):  # Neo has none
+    _HOMES.append(import_module("backend.modules.k_diffusion_extra"))
 
 
 def make(name: str, sd_model: Any) -> Any:
@@ -56,14 +62,16 @@ def _parts(config: Any, function: SamplingFunction, looked_at: ModelProxy) -> tu
 
 
 def _function(constructor: Any) -> SamplingFunction:
-    """The sampling function that a maker of samplers would take: as it stands, or k-diffusion's of that name."""
+    """The sampling function that a maker of samplers would take: as it stands, or the one of that name."""
     default = inspect.signature(constructor).parameters.get(_FUNCTION)
     found = None if default is None else default.default
-    if found is None:
-        key = nonlocals_of(constructor).get(_CFG_PP)
-        found = None if key is None else f"sample_{key}"
-    function = found if callable(found) else getattr(k_diffusion.sampling, str(found), None)
-    return _function_of_what_is_made(constructor) if function is None else function
+    if found is None and getattr(constructor, "__module__", "").startswith("modules_forge."):
+        kept = nonlocals_of(constructor)
+        found = next((f"sample_{kept[key]}" for key in _KEYS if key in kept), None)
+    if callable(found):
+        return found
+    named = (getattr(home, str(found), None) for home in _HOMES)
+    return next(filter(None, named), None) or _function_of_what_is_made(constructor)
 
 
 @lru_cache(maxsize=64)
