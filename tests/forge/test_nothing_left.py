@@ -99,3 +99,27 @@ def test_off_it_changes_nothing(driver, tmp_path_factory, sampler: str):
         bare = made(without.txt2img(**{key: value for key, value in request.items() if key != "zsnr"}))
         assert ours.images[0].tobytes() == bare.images[0].tobytes()
         assert ours.infotext == bare.infotext
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
+@pytest.mark.parametrize("with_lora", [True, False])
+def test_where_the_lora_are_loaded_again_in_the_midst_of_the_call(driver, sampler: str, with_lora: bool):
+    """Forge Neo does it at a fast switch to a refiner, from the UNet's patcher as it was loaded."""
+    request = on(driver, steps=4, sampler_name=sampler)
+    plain(driver, "v_zsnr")
+    state, whole = driver.model_state(), made(driver.txt2img(**request))
+
+    def load_again(call: int) -> None:
+        model = sd_models.model_data.sd_model
+        if call == 1:
+            found = model.forge_objects_original.unet
+            model.forge_objects.unet = found.clone() if with_lora else found
+            model.forge_objects_after_applying_lora = model.forge_objects.shallow_copy()
+
+    from modules import sd_models
+
+    with watched(load_again):
+        reloaded = made(driver.txt2img(**request))
+    assert reloaded.latents[0].tobytes() == whole.latents[0].tobytes()
+    assert reloaded.infotext == whole.infotext
+    assert driver.model_state()["hooks"] == state["hooks"]

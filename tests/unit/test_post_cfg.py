@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -93,3 +94,13 @@ def test_who_rescales_in_the_place_of_the_guidance(function: Any, name: str):
 
 def test_nobody_is_there():
     assert rescaler_of(Patcher()) == ""
+
+
+@pytest.mark.parametrize("others", [[], [print]])
+def test_it_leaves_the_options_of_a_clone_as_they_were(others: list[Any]):
+    guidance = PostCfg(PLAN, scaled_down=False)
+    without = {"sampler_post_cfg_function": others} if others else {}
+    with_it = copy.deepcopy({**without, "sampler_post_cfg_function": [*others, guidance]})
+    for options in (with_it, dict(without)):
+        guidance.leave(options)
+        assert options == without

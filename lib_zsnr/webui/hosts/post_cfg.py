@@ -14,6 +14,9 @@ from torch import Tensor
 from lib_zsnr.core.guidance import rescale_cfg
 from lib_zsnr.plan.plan import Plan
 
+_FUNCTIONS = "sampler_post_cfg_function"
+"""In the options of a patcher, and in what some samplers bring along: the list."""
+
 
 class PostCfg:
     """`hosts.protocol.Guidance` as such a function.
@@ -49,6 +52,18 @@ class PostCfg:
         self.rescaled = True
         return rescale_cfg(x, sigma, cond, denoised, self.plan.cfg_rescale, self.plan.rescale_space)
 
+    def __deepcopy__(self, memo: object) -> PostCfg:
+        return self  # a clone of the patcher goes on with the same
+
+    def leave(self, model_options: dict[str, Any]) -> None:
+        """Take it out of a patcher's options, where the WebUI has kept a clone of one that had it."""
+        found = model_options.get(_FUNCTIONS, [])
+        others = [function for function in found if function is not self]
+        if others:
+            model_options[_FUNCTIONS] = others
+        else:
+            model_options.pop(_FUNCTIONS, None)
+
 
 def _at_scale_one(step: Mapping[str, Any]) -> Tensor:
     """The guided prediction at scale 1, `uncond + sum of w_i (cond_i - uncond)`: AND prompts count as one.
@@ -68,13 +83,12 @@ def before_those_of_the_sampler(forward: Callable[..., Tensor], guidance: PostCf
 
     reForge and Forge Classic call these in the place of all that the UNet's patcher has.
     """
-    name = "sampler_post_cfg_function"
 
     def called(*args: Any, model_options: Mapping[str, Any] | None = None, **kwargs: Any) -> Tensor:
         if model_options is None:
             return forward(*args, **kwargs)
-        if name in model_options:
-            model_options = {**model_options, name: [guidance, *model_options[name]]}
+        if _FUNCTIONS in model_options:
+            model_options = {**model_options, _FUNCTIONS: [guidance, *model_options[_FUNCTIONS]]}
         return forward(*args, model_options=model_options, **kwargs)
 
     return called

@@ -33,4 +33,10 @@ class StandInUnet:
 def model_to_look_at(sd_model: Any, alphas_cumprod: Tensor, **parts: Any) -> ModelToLookAt:
     """A model to look at, with a schedule of its own. parts: those of its UNet's model, by name."""
     unet = StandInUnet(sd_model.forge_objects.unet, **parts)
-    return ModelToLookAt(sd_model, alphas_cumprod=alphas_cumprod, forge_objects=SimpleNamespace(unet=unet))
+    return ModelToLookAt(
+        sd_model,
+        alphas_cumprod=alphas_cumprod,
+        forge_objects=SimpleNamespace(unet=unet),
+        forge_objects_original=SimpleNamespace(unet=unet),
+        forge_objects_after_applying_lora=SimpleNamespace(unet=SimpleNamespace(model_options={})),
+    )

@@ -53,9 +53,12 @@ def _put(undo: ExitStack, sd_model: Any, plan: Plan, guidance: PostCfg | None) -
     override_value(undo, objects.unet.model, "predictor", predictor.following(objects.unet.model.predictor, plan))
     if guidance is not None:
         guidance.plan = plan
-        guided = objects.unet.clone()
-        guided.set_model_sampler_post_cfg_function(guidance)
-        override_value(undo, objects, "unet", guided)
+        # The second is where Forge Neo begins again when it reloads the LoRA at a fast switch to a refiner.
+        for holder in (objects, sd_model.forge_objects_original):
+            guided = holder.unet.clone()
+            guided.set_model_sampler_post_cfg_function(guidance)
+            override_value(undo, holder, "unet", guided)
+        undo.callback(lambda: guidance.leave(sd_model.forge_objects_after_applying_lora.unet.model_options))
 
 
 def _have_denoiser_follow(undo: ExitStack, sampler: Any, family: Family) -> None:
