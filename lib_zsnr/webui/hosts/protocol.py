@@ -110,7 +110,10 @@ class Host(Protocol):
         """The schedule `[T]`, falling, that a sampler object of the timesteps family steps on."""
 
     def sampler_to_look_at(self, name: str, sd_model: Any) -> Any:
-        """A sampler object that is never run. May raise anything, as the WebUI itself does for some models."""
+        """A sampler object that is never run, on the schedule that the WebUI by itself gives the next image.
+
+        Nothing that a running image uses is written to. May raise anything, as the WebUI does for some models.
+        """
 
     def rescaled_by(self, p: Any) -> str:
         """The name of another extension that rescales the guidance of this request, "" where none does."""
