@@ -119,7 +119,8 @@ def read_traits(path: str | os.PathLike[str]) -> Traits:
 
 
 def _unreadable(path: str, error: OSError) -> str:
-    return not_read(str(error.filename or path), f"{error.strerror or type(error).__name__}; expected a file that can be read")
+    reason = f"{error.strerror or type(error).__name__}; expected a file that can be read"
+    return not_read(str(error.filename or path), reason)
 
 
 def _with_its_yaml(path: str, sidecar: str) -> tuple[str, tuple[int, int, int, int]]:

@@ -1,8 +1,8 @@
 """The step out of the terminal noise level, for solvers that would correct across it.
 
-Under zero SNR trailing spacing with 20 steps goes from sigma 4519 to 40 at once, with 10 steps to 18. A second-order solver averages the
-slopes at both ends, and the slope up there says nothing about down here: at 20 steps Heun's brightness error rises
-from 0.08 to 0.36. Taking that one step first-order (Euler, which is DDIM) cures it.
+Under zero SNR trailing spacing with 20 steps goes from sigma 4519 to 40 at once, with 10 steps to 18. A second-order
+solver averages the slopes at both ends, and the slope up there says nothing about down here: at 20 steps Heun's
+brightness error rises from 0.08 to 0.36. Taking that one step first-order (Euler, which is DDIM) cures it.
 """
 
 from __future__ import annotations

@@ -61,7 +61,10 @@ class OwnGrid(Protocol):
 
 
 class Host(Protocol):
-    """One WebUI. Nothing in here writes to what the WebUI's models share, or outlives the `undo` that it is given."""
+    """One WebUI. Nothing in here outlives the `undo` that it is given, or writes to what the WebUI's models share.
+
+    In Forge and its relatives the loaded model holds the object with its schedule; that is exchanged until `undo`.
+    """
 
     name: str
     reads_markers: bool

@@ -25,7 +25,7 @@ def described(timesteps: Tensor, sigmas: Tensor) -> dict[str, Any]:
         "sigmas": [float(f"{sigma:.6g}") for sigma in visited.tolist()],
         "log_snr": [round(value, 4) for value in (-2 * visited.log()).tolist()],
         "start": _start(visited),
-        "above_normal": int((visited > SD_SIGMA_MAX).sum()),
+        "above_normal": int(visited.gt(SD_SIGMA_MAX).sum()),
     }
 
 
