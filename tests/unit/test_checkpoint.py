@@ -403,7 +403,6 @@ class TestHostileYaml:
         assert traits.prediction == "v"
         assert "PyYAML is missing" in traits.problem
 
-
     def test_one_that_cannot_be_opened_takes_nothing_else_with_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
