@@ -11,10 +11,11 @@ from torch import Tensor
 from evidence.exact_model import ExactModel
 from evidence.levels import EXPONENTIAL, NORMAL_SIGMAS, ZERO_SNR_SIGMAS, noise_levels
 from evidence.samplers import BY_NAME, Sampler
+from lib_zsnr.core.bridge import Bridge
 from lib_zsnr.core.spacing import Spacing
 from lib_zsnr.core.terminal import first_order_start
 from lib_zsnr.plan.facts import Sampler as SamplerFacts
-from lib_zsnr.plan.spacing import choose_landing, choose_spacing
+from lib_zsnr.plan.spacing import choose_spacing
 from lib_zsnr.settings import Settings
 
 SETTINGS = Settings(enabled=True)
@@ -56,7 +57,7 @@ def variant_levels(sampler: Sampler, variant: Variant, steps: int, side: int) ->
     levels = noise_levels(table, spacing, steps - again * times + int(discards), sampler.of_timesteps_family)
     if variant == "ours" and sampler.traits.own_levels and steps > 2:
         # Only its ends count, and where its first step, which is not its own, lands.
-        levels[1] = choose_landing(SETTINGS, _facts(sampler, steps, side)).landing_sigma(steps)
+        levels[1] = Bridge(sampler.traits.bridge_sigma_per_step).landing_sigma(steps)
     return torch.cat([levels[:-2], levels[-1:]]) if discards else levels
 
 
