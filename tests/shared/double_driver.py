@@ -40,6 +40,7 @@ class OverADouble:
     divides_scales = True
     takes_infotext = True
     schedule_type_unsaid = "Automatic"
+    skips_every_other = True
 
     def txt2img(self, **payload: Any) -> Result:
         return self._request(self.host.api.text2imgapi, payload)

@@ -66,12 +66,15 @@ class Driver(Protocol):
     family. divides_scales: whether it divides the CFG scale for DDIM CFG++, as that sampler is written to have it.
     takes_infotext: whether its API takes the infotext of an image in place of the fields.
     schedule_type_unsaid: the schedule type that its paste picks where the infotext names none.
+    skips_every_other: whether the guidance that `s_min_uncond` skips is that of every other step, unless an option says
+    of all of them.
     """
 
     of_sigmas: frozenset[str]
     divides_scales: bool
     takes_infotext: bool
     schedule_type_unsaid: str
+    skips_every_other: bool
 
     def txt2img(self, **payload: Any) -> Result:
         """One request as `/sdapi/v1/txt2img` takes it; `zsnr=` (list or dict) is short for our script's args."""
