@@ -105,12 +105,12 @@ def read_traits(path: str | os.PathLike[str]) -> Traits:
     sidecar = f"{os.path.splitext(name)[0]}.yaml"  # as the WebUI has it: find_checkpoint_config_near_filename
     try:
         try:
-            return _read(name, *_with_its_yaml(name, sidecar))
+            return _read_anew(name, sidecar)
         except OSError as error:
             if error.filename != sidecar:
                 raise
             # What the file itself says stands.
-            return replace(_read(name, "", _with_its_yaml(name, "")[1]), problem=_unreadable(sidecar, error))
+            return replace(_read_anew(name, ""), problem=_unreadable(sidecar, error))
     except OSError as error:
         # Not cached: the cause (a drive that is away, a permission) can pass without a new modification time.
         return Traits(problem=_unreadable(name, error))
@@ -123,11 +123,12 @@ def _unreadable(path: str, error: OSError) -> str:
     return not_read(str(error.filename or path), reason)
 
 
-def _with_its_yaml(path: str, sidecar: str) -> tuple[str, tuple[int, int, int, int]]:
-    """The yaml's path, "" where there is none, and what tells whether the two have changed. Raises OSError."""
-    file, has_sidecar = os.stat(path), bool(sidecar) and os.path.isfile(sidecar)
-    beside = os.stat(sidecar) if has_sidecar else file
-    return sidecar if has_sidecar else "", (file.st_mtime_ns, file.st_size, beside.st_mtime_ns, beside.st_size)
+def _read_anew(path: str, sidecar: str) -> Traits:
+    """As `_read`, which is not repeated while the two are as they were. Raises OSError."""
+    file = os.stat(path)
+    sidecar = sidecar if os.path.isfile(sidecar) else ""
+    beside = os.stat(sidecar) if sidecar else file
+    return _read(path, sidecar, (file.st_mtime_ns, file.st_size, beside.st_mtime_ns, beside.st_size))
 
 
 @lru_cache(maxsize=CACHED_CHECKPOINTS)

@@ -36,7 +36,7 @@ class LiveDriver:
         self.log, self.host = log, host
         self.of_sigmas, self.divides_scales = host.of_sigmas, host.is_a1111
         self.takes_infotext, self.schedule_type_unsaid = host.takes_infotext, host.schedule_type_unsaid
-        self.skips_every_other = host.skips_every_other
+        self.skips_every_other, self.writes_its_schedule = host.skips_every_other, host.writes_its_schedule
         # A connection that was kept may be closed by the WebUI at the moment when it is used again.
         once = httpx.Limits(max_keepalive_connections=0)
         self.client = httpx.Client(base_url=url, timeout=_SECONDS, trust_env=False, limits=once)

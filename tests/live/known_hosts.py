@@ -26,7 +26,8 @@ class KnownHost:
     payload: what its API needs in every request. full_size: whether it knows a model by its real widths, so that its
     checkpoints are those of `forge_checkpoint`, not the tiny ones. of_sigmas: as in tests/shared/driver.py.
     takes_infotext: whether its API takes the infotext of an image in place of the fields. hires_cfg: the field of the
-    hires pass's CFG scale. schedule_type_unsaid, skips_every_other: as in tests/shared/driver.py.
+    hires pass's CFG scale. schedule_type_unsaid, skips_every_other, writes_its_schedule: as in
+    tests/shared/driver.py.
     """
 
     name: str
@@ -40,6 +41,7 @@ class KnownHost:
     hires_cfg: str = "hr_cfg"
     schedule_type_unsaid: str = "Automatic"
     skips_every_other: bool = True
+    writes_its_schedule: bool = True
 
     @property
     def is_a1111(self) -> bool:
@@ -71,6 +73,7 @@ CLASSIC = KnownHost(
     of_sigmas=frozenset(("UniPC",)),
     hires_cfg="hr_cfg_scale",
     skips_every_other=False,
+    writes_its_schedule=False,
 )
 
 

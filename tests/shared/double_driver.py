@@ -41,6 +41,7 @@ class OverADouble:
     takes_infotext = True
     schedule_type_unsaid = "Automatic"
     skips_every_other = True
+    writes_its_schedule = True
 
     def txt2img(self, **payload: Any) -> Result:
         return self._request(self.host.api.text2imgapi, payload)

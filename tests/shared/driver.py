@@ -67,7 +67,7 @@ class Driver(Protocol):
     takes_infotext: whether its API takes the infotext of an image in place of the fields.
     schedule_type_unsaid: the schedule type that its paste picks where the infotext names none.
     skips_every_other: whether the guidance that `s_min_uncond` skips is that of every other step, unless an option says
-    of all of them.
+    of all of them. writes_its_schedule: whether its own option for the noise schedule is in the infotext.
     """
 
     of_sigmas: frozenset[str]
@@ -75,6 +75,7 @@ class Driver(Protocol):
     takes_infotext: bool
     schedule_type_unsaid: str
     skips_every_other: bool
+    writes_its_schedule: bool
 
     def txt2img(self, **payload: Any) -> Result:
         """One request as `/sdapi/v1/txt2img` takes it; `zsnr=` (list or dict) is short for our script's args."""

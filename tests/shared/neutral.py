@@ -1,4 +1,4 @@
-"""What changes nothing leaves the WebUI's own picture, whichever of its options is on. As shared_cases.py."""
+"""What changes nothing leaves the WebUI's own picture, whichever of its options is on. As cases.py."""
 
 from __future__ import annotations
 

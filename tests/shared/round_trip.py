@@ -1,4 +1,4 @@
-"""Infotext -> request -> the same picture by bytes, for every form that a request can have. As shared_cases.py.
+"""Infotext -> request -> the same picture by bytes, for every form that a request can have. As cases.py.
 
 What comes back is what a person has who gets the picture alone: none of the first WebUI's presets, other settings, and
 nothing of the request but what the WebUI itself writes down.
