@@ -94,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS, help="of images, one with and one without; 2 or more")
     parser.add_argument("--size", type=int, default=512, help="of the images, in pixels")
     parser.add_argument("--steps", type=int, default=STEPS, help="4 or more, no divisor of 1000")
+    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, help="their names in the WebUI")
     given, found = parse(parser, arguments)
     request = {"width": given.size, "height": given.size, "steps": given.steps, "cfg_scale": 7.5, "prompt": "a lamp"}
     with tempfile.TemporaryDirectory() as folder, Report(given.json) as report:
@@ -105,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with server, closing(LiveDriver(server.url)) as driver:
             assert server.process is not None
             of = clocks(server.process.pid)
-            for sampler in SAMPLERS:
+            for sampler in given.samplers:
                 asked = {**request, "sampler_name": sampler, "seed": 1, "save_images": False}
                 compare(report, driver, of, asked, given.pairs)
     return 0
