@@ -77,20 +77,25 @@ _ROWS = {
     "sample_heun": SamplerTraits(TERMINAL, enough_steps=8),
     "sample_dpm_2": SamplerTraits(TERMINAL, enough_steps=8),
     # This one, 2M SDE, 3M SDE and UniPC extrapolate across what the first step jumped, so fitted levels suit them only
-    # once the steps are short: at CFG 10 without rescale their white comes out greyer by up to .2 with 8 steps.
+    # once the steps are short. White by trailing and by fitted levels, trained model: this one with 15 steps at CFG 10
+    # .96 and .89 at 256 pixels; with 20 .97 and .96.
     # With many steps trailing has levels between the terminal one and those that set the overall brightness. Its second
     # order there turned every fourth black image white (30 steps, CFG 5 and 7.5, no rescale).
-    "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, fitted_from_steps=15, enough_steps=15),
+    "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, fitted_from_steps=20, enough_steps=15),
     "sample_dpmpp_2m": SamplerTraits(),
     "sample_dpmpp_2s_ancestral": SamplerTraits(highest_landing=2.0),
     "sample_dpmpp_sde": SamplerTraits(),
+    # White by trailing and by fitted levels at CFG 7.5 with rescale: with 10 steps .92 and .60 at 256 pixels, .96 and
+    # .74 at 512, with 15 .96 and .90, .98 and .88, with 20 .97 and .96, .98 and .97.
     # The bridge lands lower for it, since it extrapolates across what it jumped: at 10 steps its brightness error on
     # the exact model is .037 by 5, .027 by this, .12 by trailing, .088 by default.
     "sample_dpmpp_2m_sde": SamplerTraits(
-        fitted_from_steps=10, highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=20
+        fitted_from_steps=20, highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=10
     ),
+    # White by trailing and by fitted levels at CFG 7.5 with rescale: with 20 steps .97 and .75 at 256 pixels, with 30
+    # .98 and .95, and at 512 .98 and .84, with 40 .98 and .98.
     # The bridge does not suit it under guidance: with 8 steps at CFG 7.5 its white is .71 by it, .91 by trailing.
-    "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, fitted_from_steps=20, highest_landing=2.0, enough_steps=30),
+    "sample_dpmpp_3m_sde": SamplerTraits(TERMINAL, fitted_from_steps=40, highest_landing=2.0, enough_steps=20),
     # It divides the range evenly, so a high landing leaves it too few steps at the levels that set brightness: with
     # 20 steps at CFG 7.5 its white is .88 by this, .82 by the usual 5. A lower one is worse than the WebUI's default on
     # the exact model (10 steps: .169 by 1.25, .136 by default, .086 by this).

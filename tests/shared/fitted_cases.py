@@ -58,9 +58,9 @@ class FittedCases:
 
     @pytest.mark.parametrize("sampler", WITH_A_LIST)
     def test_every_sampler_goes_on_from_its_landing(self, driver: Driver, sampler: str):
-        result = made(driver.txt2img(**fit(driver, sampler, steps=30, width=256, height=256)))
+        result = made(driver.txt2img(**fit(driver, sampler, steps=40, width=256, height=256)))
         assert result.timesteps[0] == pytest.approx(999, abs=0.5)
-        steps = 30 - 9 if sampler == "Restart" else 30  # of which the restart takes nine
+        steps = 40 - 20 if sampler == "Restart" else 40  # of which the restarts take half
         landing = nearest(fitted(steps, 32, highest=2.0 if sampler in LOW else math.inf))[1]
         assert min(abs(timestep - landing) for timestep in result.timesteps) <= 1
 
