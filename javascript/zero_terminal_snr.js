@@ -115,6 +115,18 @@
         }
     }
 
+    /** What gradio locks or unlocks it makes anew, without the tooltip that the WebUI had given it. */
+    function keepTooltips() {
+        const boxes = () => gradioApp().querySelectorAll(".zsnr-lockable");
+        const titles = new Map([...boxes()].map((box) => [box.id, box.title]));
+        onAfterUiUpdate(() => {
+            for (const box of boxes()) {
+                const title = titles.get(box.id);
+                if (title && box.title !== title) box.title = title;
+            }
+        });
+    }
+
     function start() {
         for (const box of gradioApp().querySelectorAll(".zsnr-preview-box")) {
             new MutationObserver(() => drawAll(box)).observe(box, {childList: true, subtree: true});
@@ -122,6 +134,7 @@
             new ResizeObserver(() => drawAll(box)).observe(box);
             nameControls(box.closest(".input-accordion"));
         }
+        keepTooltips();
         followForgesCheckpoint();
         refresh();
     }

@@ -40,6 +40,12 @@ def pieces_of(text: str) -> tuple[tuple[str, bool], ...]:
     return text.pieces if isinstance(text, Sentence) else ((text, False),)
 
 
+def in_words(error: Exception) -> str:
+    """What an error says; the sentence that it was made with, where there is one, since `str` forgets its pieces."""
+    said = error.args[0] if error.args else None
+    return said if isinstance(said, Sentence) else str(error)
+
+
 def printable(text: str) -> str:
     """The text as it can be sent and saved: what is not Unicode is written as an escape.
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 LANGUAGES = ("zh_TW", "zh_CN")
 # A proper name, and words that the host's own translations have.
 KEPT = {"Zero Terminal SNR", "Refresh"}
+HAN = re.compile(r"[\u4e00-\u9fff]")
 LETTER = re.compile(r"[A-Za-z]{2}")
 
 
@@ -63,7 +64,35 @@ def test_every_text_is_translated_and_nothing_else(language: str) -> None:
     assert set(translated) == texts()
     for text, translation in translated.items():
         assert translation.strip(), text
-        assert re.search(r"[\u4e00-\u9fff]", translation) or text == "log SNR", text
+        assert HAN.search(translation) or text == "log SNR", text
+
+
+def beside_values() -> tuple[set[str], set[str]]:
+    """Texts that follow a value after a blank, and those that a value follows so. A sentence may stand for {start}."""
+    after, before = set(), set()
+    for path in (ROOT / "lib_zsnr").rglob("*.py"):
+        for template in templates(ast.parse(path.read_text(encoding="utf-8"))):
+            last = None
+            for text, name, *_ in Formatter().parse(template):
+                if last not in (None, "start", "why") and text.startswith(" "):
+                    after.add(text.strip())
+                if name not in (None, "start", "why") and text.endswith(" "):
+                    before.add(text.strip())
+                last = name
+    return after, before
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_values_are_set_off_from_chinese_characters(language: str) -> None:
+    """The host replaces a text together with the blanks around it."""
+    translated = json.loads((ROOT / "localizations" / f"{language}.json").read_text(encoding="utf-8"))
+    after, before = beside_values()
+    assert len(after) > 10
+    assert len(before) > 10
+    for text in after & set(translated):
+        assert not HAN.match(translated[text][0]), text
+    for text in before & set(translated):
+        assert not HAN.match(translated[text][-1]), text
 
 
 def test_the_sentences_are_found() -> None:

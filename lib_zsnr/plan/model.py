@@ -18,7 +18,7 @@ def choose_prediction(settings: Settings, model: Model, sampler: Sampler) -> Cho
         raise SettingsError(
             sentence(
                 "{title}: {name} is an EDM model ({evidence}), which is not plain v-prediction and cannot be sampled "
-                "here. No image was made. Switch the extension off or load another checkpoint.",
+                "here, so no image is made. Switch the extension off or load another checkpoint.",
                 title=TITLE,
                 name=model.name,
                 evidence=traits.prediction_evidence,
@@ -30,8 +30,8 @@ def choose_prediction(settings: Settings, model: Model, sampler: Sampler) -> Cho
     if sampler.family == "lcm" and chosen == "v":
         raise SettingsError(
             sentence(
-                "{title}: the sampler is LCM, which samples epsilon models only, and the model predicts v. "
-                "No image was made. Choose another sampler.",
+                "{title}: the sampler is LCM, which samples epsilon models only, and the model predicts v, "
+                "so no image is made. Choose another sampler.",
                 title=TITLE,
             )
         )
@@ -89,8 +89,8 @@ def _notes_on_own_choice(chosen: bool, traits: Traits, prediction: Prediction) -
     """What speaks against a schedule that was chosen by hand."""
     if chosen and prediction == "epsilon":
         text = (
-            "From pure noise the error of an epsilon model is multiplied by 4519, even if it was trained so: expect a "
-            "broken image. Tick v-prediction if the model predicts v, or switch the zero-terminal-SNR schedule off."
+            "Expect a broken image: from pure noise the error of an epsilon model is multiplied by 4519, even if it "
+            "was trained so. Tick v-prediction if the model predicts v, or switch the zero-terminal-SNR schedule off."
         )
         yield sentence(text)
     elif traits.zero_terminal_snr is not None and traits.zero_terminal_snr != chosen:

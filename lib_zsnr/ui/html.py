@@ -54,6 +54,6 @@ def _caption(name: str, levels: Mapping[str, Any]) -> str:
     steps = len(levels["timesteps"])
     if not levels["above_normal"]:
         return markup(sentence("{name}: {start}", name=name, start=levels["start"]))
-    text = "{name}: {start}. Steps at noise levels that the normal schedule does not have: {share}"
+    text = "{name}: {start}. Steps noisier than any of the normal schedule: {share}"
     share = f"{levels['above_normal']}/{steps}"
     return markup(sentence(text, name=name, start=levels["start"], share=share))

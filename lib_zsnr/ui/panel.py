@@ -105,25 +105,29 @@ def connect(panel: Panel, host: PanelHost, page: Mapping[str, Any]) -> None:
 
 
 def _connect_buttons(panel: Panel, host: PanelHost) -> list[Any]:
-    """Have each button say beneath it what came of the press. Returns the presses that change what is shown."""
+    """Have each button say beneath it what came of the press, and nothing stand beneath the others any more.
 
-    def save(*values: Any, claim: str = "") -> str:
-        return _message(host.save_preset(values, claim))
+    Returns the presses that change what is shown.
+    """
 
-    def forget() -> str:
-        return _message(host.forget_preset())
+    def save(*values: Any, claim: str = "") -> tuple[str, str]:
+        return _message(host.save_preset(values, claim)), ""
 
-    def ask() -> str:
-        return _message(host.ask())
+    def forget() -> tuple[str, str]:
+        return _message(host.forget_preset()), ""
+
+    def ask() -> tuple[str, str]:
+        return _message(host.ask()), ""
 
     claims = panel.claims
-    pressed = [panel.save.click(save, inputs=panel.controls, outputs=panel.message, **_EVENT)]
+    below, at_the_claims = [panel.message, claims.answer], [claims.answer, panel.message]
+    pressed = [panel.save.click(save, inputs=panel.controls, outputs=below, **_EVENT)]
     for claim, button in claims.buttons.items():
         said = partial(save, claim=claim)
-        pressed.append(button.click(said, inputs=panel.controls, outputs=claims.answer, **_EVENT))
-    for button, answer in ((panel.forget, panel.message), (claims.take_back, claims.answer)):
-        pressed.append(button.click(forget, outputs=answer, **_EVENT))
-    claims.ask.click(ask, outputs=claims.answer, **_EVENT)
+        pressed.append(button.click(said, inputs=panel.controls, outputs=at_the_claims, **_EVENT))
+    for button, answers in ((panel.forget, below), (claims.take_back, at_the_claims)):
+        pressed.append(button.click(forget, outputs=answers, **_EVENT))
+    claims.ask.click(ask, outputs=at_the_claims, **_EVENT)
     return pressed
 
 

@@ -274,7 +274,7 @@ class SharedCases:
         forced = {"enabled": True, "follow_checkpoint": False, "zero_terminal_snr": True}
         result = made(driver.txt2img(**{**on(driver, "epsilon_ztsnr", steps=5), "zsnr": forced}))
         assert result.levels[0] == pytest.approx(SIGMAS[999], rel=1e-3)
-        assert "even if it was trained so: expect a broken image" in result.infotext
+        assert "Expect a broken image: from pure noise" in result.infotext
 
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])
     def test_off_leaves_nothing_behind(self, driver: Driver, sampler: str):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from lib_zsnr.settings import FIELD_BY_NAME
+
 LABEL = "Zero Terminal SNR"
 
 
@@ -73,10 +75,47 @@ def test_following_locks_what_the_checkpoint_decides(panel, checkpoints):
     assert panel.state("v_prediction") == (True, False)
 
 
+def test_what_is_locked_keeps_its_tooltip(panel, checkpoints):
+    """gradio makes it anew whenever it is locked or unlocked."""
+    names = ("follow_checkpoint", "zero_terminal_snr", "v_prediction", "trailing")
+
+    def wait_until_they_are_there() -> None:
+        for name in names:
+            panel.page.wait_for_function(
+                "([id, title]) => gradioApp().querySelector(id)?.title === title",
+                arg=[f"#{panel.id(name)}", FIELD_BY_NAME[name].tooltip],
+            )
+
+    wait_until_they_are_there()
+    panel.choose_checkpoint(checkpoints["v_zsnr"])
+    panel.wait_for_status("v_zsnr")
+    wait_until_they_are_there()
+    panel.tick("follow_checkpoint", False)
+    wait_until_they_are_there()
+
+
+def test_what_is_refused_stays_locked(panel, checkpoints):
+    panel.choose_checkpoint(checkpoints["v_zsnr"])
+    panel.wait_for_status("v_zsnr")
+    panel.choose_sampler("LCM")
+    panel.wait_for_status("the sampler is LCM")
+    assert panel.state("zero_terminal_snr") == panel.state("v_prediction") == (True, False)
+
+
+def test_one_answer_takes_the_place_of_the_other(panel):
+    panel.part("claim_v").click()
+    panel.settle()
+    assert panel.part("claim_answer").inner_text().startswith("Saved for")
+    panel.part("forget_preset").click()
+    panel.settle()
+    assert panel.part("preset_message").inner_text().startswith("Forgotten for")
+    assert panel.part("claim_answer").inner_text() == ""
+
+
 def test_a_choice_that_breaks_the_picture_is_named_with_the_remedy(panel):
     panel.tick("follow_checkpoint", False)
     panel.tick("zero_terminal_snr")
-    assert "expect a broken image. Tick v-prediction if the model predicts v, or switch the zero-" in panel.status
+    assert "Tick v-prediction if the model predicts v, or switch the zero-" in panel.status
     panel.tick("zero_terminal_snr", False)
     assert "broken" not in panel.status
 
@@ -87,15 +126,15 @@ def test_the_preview_follows_steps_sampler_schedule_type_and_boxes(panel, checkp
     panel.wait_for_status("v_zsnr")
     ours, host = panel.captions
     assert panel.dots == (20, 20)
-    assert ours.endswith("have: 10/20")
-    assert ours.startswith("This extension, fitted to 512x512 pixels: starts at pure noise. Steps at noise levels that")
+    assert ours.endswith("normal schedule: 10/20")
+    assert ours.startswith("This extension, fitted to 512x512 pixels: starts at pure noise. Steps noisier than any of")
     assert host == "The WebUI by itself: starts with 0.47 % of the image left"
     panel.set_steps(31)
     assert panel.dots == (31, 31)
     panel.set_steps(20)
     panel.tick("trailing", False)
     panel.choose_schedule_type("Karras")
-    assert panel.captions[0].endswith("have: 13/20")
+    assert panel.captions[0].endswith("normal schedule: 13/20")
     panel.choose_sampler("DDIM")
     # The WebUI's DDIM makes one step less than it says; ours makes them all.
     assert panel.dots == (19, 19)

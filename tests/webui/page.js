@@ -2,8 +2,10 @@
 window.gradioApp = () => document.querySelector("gradio-app").shadowRoot ?? document;
 const changedCallbacks = [];
 const loadedCallbacks = [];
+const updateCallbacks = [];
 window.onUiLoaded = (callback) => loadedCallbacks.push(callback);
 window.onOptionsChanged = (callback) => changedCallbacks.push(callback);
+window.onAfterUiUpdate = (callback) => updateCallbacks.push(callback);
 window.optionsChanged = () => changedCallbacks.forEach((callback) => callback());
 
 function setUpAccordion(accordion) {
@@ -44,5 +46,13 @@ const waiting = setInterval(() => {
     if (!document.querySelector("#img2img_prompt") || accordions.length < 2) return;
     clearInterval(waiting);
     accordions.forEach(setUpAccordion);
+    for (const [id, tooltip] of Object.entries(JSON.parse(document.querySelector("#tooltips [data-all]").dataset.all))) {
+        document.getElementById(id).title = tooltip;
+    }
+    let pause;
+    new MutationObserver(() => {
+        clearTimeout(pause);
+        pause = setTimeout(() => updateCallbacks.forEach((callback) => callback()), 200);
+    }).observe(document.body, {childList: true, subtree: true});
     loadedCallbacks.forEach((callback) => callback());
 }, 50);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +48,10 @@ def build(titles: list[str]) -> gr.Blocks:
                         _control(runner, control)
                     runner.setup_ui()
                     _control(runner, gr.Gallery(elem_id=f"{tab}_gallery", label="Gallery"))
+        tooltips = {
+            block.elem_id: block.webui_tooltip for block in demo.blocks.values() if hasattr(block, "webui_tooltip")
+        }
+        gr.HTML(f'<div data-all="{escape(json.dumps(tooltips), quote=True)}"></div>', elem_id="tooltips")
     return demo
 
 

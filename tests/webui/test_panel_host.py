@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lib_zsnr.sentences import sentence
+from lib_zsnr.sentences import pieces_of, sentence
 from lib_zsnr.settings import FIELDS
 from lib_zsnr.ui import html, panel
 from lib_zsnr.view import View
@@ -51,6 +51,24 @@ def test_following_locks_and_not_following_does_not(host):
     assert host.view(values(follow_checkpoint=False), REQUEST, "").locked == {}
 
 
+def test_what_is_refused_leaves_the_locks_and_says_why_in_words_that_can_be_translated(host):
+    load("v_zsnr")
+    decided = {"zero_terminal_snr": True, "v_prediction": True}
+    refused = host.view(values(**decided), REQUEST | {"sampling": "LCM"}, "")
+    assert "the sampler is LCM" in refused.problem
+    assert any(fixed and "LCM" in piece for piece, fixed in pieces_of(refused.problem))
+    assert refused.locked == decided
+    assert host.view(values(follow_checkpoint=False, **decided), REQUEST | {"sampling": "LCM"}, "").locked == {}
+
+
+def test_what_was_decided_for_the_last_checkpoint_is_not_taken_for_ticked(host):
+    """The locked boxes still have its values when another one comes."""
+    left = values(zero_terminal_snr=True, v_prediction=True)
+    view = host.view(left, REQUEST, "the last one")
+    assert not any("was ticked" in note for note in view.notes)
+    assert view.locked == {"zero_terminal_snr": False, "v_prediction": False}
+
+
 def test_a_preset_fills_the_panel_once_for_each_checkpoint(host):
     host.save_preset(values(**PRESET))
     first = host.view(values(), REQUEST, "another")
@@ -66,7 +84,7 @@ def test_a_preset_fills_the_panel_once_for_each_checkpoint(host):
 def test_where_the_file_says_nothing_one_press_says_it_and_another_takes_it_back(host):
     silent = host.view(values(), REQUEST, "")
     assert silent.offered == ("claim_v", "claim_v_zsnr")
-    assert silent.prospect.endswith("If it predicts v, say so here.")
+    assert silent.prospect.endswith('if you are not sure, "Ask the model" first.')
     said = host.save_preset(values(cfg_rescale=0.4), "claim_v_zsnr")
     assert said == 'Saved for epsilon. If its images come out broken, press "Take it back".'
     said = host.view(values(), REQUEST, silent.key)
@@ -85,7 +103,7 @@ def test_where_the_file_says_nothing_one_press_says_it_and_another_takes_it_back
     [
         ("v_metadata", (), ""),
         ("v_zsnr", (), ""),
-        ("sd2_v", ("claim_v_zsnr",), "On the normal schedule v-prediction alone"),
+        ("sd2_v", ("claim_v_zsnr",), "v-prediction alone, on the normal schedule,"),
         ("epsilon_ztsnr", ("claim_v_zsnr",), "As an epsilon model it cannot"),
     ],
 )
@@ -109,7 +127,7 @@ def test_what_merges_write_of_every_model_leaves_it_open(driver, host, metadata,
     load("merged")
     view = host.view(values(), REQUEST, "")
     assert view.offered == offered
-    assert ("If it predicts v, say so here" in view.prospect) == bool(offered)
+    assert ("If it predicts v, press the button" in view.prospect) == bool(offered)
 
 
 def test_a_choice_by_hand_is_not_questioned_and_a_preset_of_something_else_leaves_it_open(host):

@@ -40,7 +40,10 @@ def _said(name: str, answer: asked.Answer, offered: Sequence[str]) -> str:
         text = "{name} does not look like an epsilon model, nor like a v model: {why}."
         return sentence(text, name=name, why=why)
     if answer.prediction == "epsilon":
-        text = "{name} looks like an ordinary epsilon model: {why}. There is nothing to press."
+        text = (
+            "{name} looks like an ordinary epsilon model: {why}. It cannot make real black and white, which takes "
+            "another checkpoint."
+        )
         return sentence(text, name=name, why=why)
     return _advice(name, answer, why, offered)
 
@@ -51,14 +54,14 @@ def _advice(name: str, answer: asked.Answer, why: str, offered: Sequence[str]) -
         claim = "claim_v_zsnr"
         text = (
             '{name} looks like a v model with zero terminal SNR: press "It predicts v, with zero terminal SNR". (Why: '
-            "{why}, and the brightness of that hardly follows the noise, {gain}.)"
+            "{why}, and how bright that is hardly depends on the noise.)"
         )
     else:
         claim = "claim_v"
         text = (
-            '{name} looks like a v model of the normal schedule: press "This model predicts v". (Why: {why}, and the '
-            "brightness of that follows the noise, {gain}.)"
+            '{name} looks like a v model of the normal schedule: press "This model predicts v". (Why: '
+            "{why}, and how bright that is depends on the noise.)"
         )
     if claim not in offered:
         text = "{name} looks like the v model that it is taken for already: {why}. There is nothing to press."
-    return sentence(text, name=name, why=why, gain=f"{abs(answer.brightness_gain):.1f}")
+    return sentence(text, name=name, why=why)

@@ -11,7 +11,7 @@ from modules import scripts, shared
 from lib_zsnr.arguments import parse
 from lib_zsnr.plan.plan import Plan
 from lib_zsnr.presets.store import PresetError
-from lib_zsnr.sentences import sentence
+from lib_zsnr.sentences import in_words, sentence
 from lib_zsnr.settings import FIELD_BY_NAME, FOLLOWED, PRESET_FIELDS, Settings, SettingsError
 from lib_zsnr.view import CLAIMS, View
 from lib_zsnr.webui import checkpoints, hosts
@@ -69,24 +69,28 @@ class WebuiPanelHost:
             return View(key=checkpoint.key, filled=filled)
         described = checkpoints.describe(checkpoint, by_name["follow_checkpoint"] is True)
         view = View(described, key=checkpoint.key, has_preset=bool(preset), filled=filled)
+        shown = {**by_name, **filled}
+        if by_name["follow_checkpoint"] is True:
+            # Nobody can have ticked what is locked: it is what was decided for the checkpoint that was shown last.
+            view = replace(view, locked={name: shown[name] for name in FOLLOWED})
+            shown |= dict.fromkeys(FOLLOWED, False)
         try:
-            settings = parse(list({**by_name, **filled}.values()), settings_page.defaults())
+            settings = parse(list(shown.values()), settings_page.defaults())
             tab = preview_request.read(request)
             plan, levels = _planned(settings.with_preset(preset), tab)
         except preview.NothingToDoError as reason:
-            return replace(view, notes=(str(reason),))
+            return replace(view, notes=(in_words(reason),))
         except (SettingsError, preview.PreviewUnavailableError) as error:
-            return replace(view, problem=str(error))
+            return replace(view, problem=in_words(error))
         done = plan.field_values()
-        locked: dict[str, bool | float] = {}
         if settings.follow_checkpoint:
-            locked = {name: done[name] for name in FOLLOWED}
+            view = replace(view, locked={name: done[name] for name in FOLLOWED})
             view = _with_prospect(view, checkpoint, preset, done)
         # What the file says against itself stands in the checkpoint's line already.
         in_its_line = (*checkpoint.traits.conflicts, checkpoint.traits.problem)
         warnings = [warning for warning in plan.warnings if warning not in in_its_line]
         notes = (*warnings, *_hints(), *([tab.problem] if tab.problem else []))
-        return replace(view, locked=locked, notes=notes, levels=levels)
+        return replace(view, notes=notes, levels=levels)
 
     def save_preset(self, values: Sequence[Any], claim: str = "") -> str:
         """Save the values for the loaded checkpoint, or what a person says of it and the rest of the values."""
@@ -97,7 +101,7 @@ class WebuiPanelHost:
         try:
             checkpoints.save_preset(checkpoint, {name: by_name[name] for name in PRESET_FIELDS})
         except (SettingsError, PresetError) as error:
-            return str(error)
+            return in_words(error)
         if claim:
             text = 'Saved for {name}. If its images come out broken, press "Take it back".'
         else:
@@ -111,7 +115,7 @@ class WebuiPanelHost:
             if checkpoint is None or not checkpoints.forget_preset(checkpoint):
                 return sentence("Nothing is saved for this checkpoint.")
         except PresetError as error:
-            return str(error)
+            return in_words(error)
         return sentence("Forgotten for {name}.", name=checkpoint.name)
 
     def ask(self) -> str:

@@ -43,13 +43,13 @@ def prospect(traits: Traits, done: Mapping[str, bool | float]) -> str:
         return ""
     if done["v_prediction"]:
         text = (
-            "On the normal schedule v-prediction alone brings no real blacks and whites: that takes a model that was "
+            "v-prediction alone, on the normal schedule, gives no real blacks and whites: that takes a model that was "
             "trained to zero terminal SNR."
         )
     elif _is_unknown(traits):
         text = (
             "As an epsilon model it cannot make really dark or bright images; trailing spacing and CFG rescale still "
-            "help. If it predicts v, say so here."
+            'help. If it predicts v, press the button that says so; if you are not sure, "Ask the model" first.'
         )
     else:
         text = "An epsilon model cannot make really dark or bright images; trailing spacing and CFG rescale still help."
