@@ -117,14 +117,17 @@
 
     /** What gradio locks or unlocks it makes anew, without the tooltip that the WebUI had given it. */
     function keepTooltips() {
-        const boxes = () => gradioApp().querySelectorAll(".zsnr-lockable");
-        const titles = new Map([...boxes()].map((box) => [box.id, box.title]));
-        onAfterUiUpdate(() => {
-            for (const box of boxes()) {
+        const titles = new Map();
+        const keep = () => {
+            for (const box of gradioApp().querySelectorAll(".zsnr-lockable")) {
                 const title = titles.get(box.id);
-                if (title && box.title !== title) box.title = title;
+                if (box.title) titles.set(box.id, box.title);
+                // The WebUI translates what it finds in the page, and not what is put there later.
+                else if (title) box.title = window.localization?.[title] ?? title;
             }
-        });
+        };
+        keep();
+        onAfterUiUpdate(keep);
     }
 
     function start() {
