@@ -122,7 +122,11 @@ def test_the_panel_in_another_language(chromium, host, checkpoint_folder, tmp_pa
         shown = panel.part("enabled").inner_text()
         for text in ("跟隨模型檔案", "零終端信噪比雜訊排程", "為此模型保存", "從純雜訊開始", "標記張量", "時間步"):
             assert text in shown, shown
-        assert panel.part("follow_checkpoint").get_attribute("title").startswith("從模型檔案讀出")
+        for name, tooltip in (("follow_checkpoint", "從模型檔案讀出"), ("v_prediction", "適用於預測 v")):
+            panel.page.wait_for_function(
+                "([id, text]) => gradioApp().querySelector(id).title.startsWith(text)",
+                arg=[f"#{panel.id(name)}", tooltip],
+            )
         panel.screenshot("panel-zh_TW")
         assert panel.troubles == []
         panel.close()
