@@ -149,4 +149,4 @@ def _control(field: Field, elem_id: str, default: bool | float) -> Any:
     if isinstance(field.default, bool):
         shown = default is True or not field.superseded
         return gr.Checkbox(default, min_width=160, elem_classes=["zsnr-lockable"], visible=shown, **common)
-    return gr.Slider(field.minimum, field.maximum, default, step=SLIDER_STEP, **common)
+    return gr.Slider(field.minimum, field.maximum, default, step=SLIDER_STEP, elem_classes=["zsnr-slider"], **common)
