@@ -111,13 +111,13 @@ def _connect_buttons(panel: Panel, host: PanelHost) -> list[Any]:
     """
 
     def save(*values: Any, claim: str = "") -> tuple[str, str]:
-        return _message(host.save_preset(values, claim)), ""
+        return _answers(host.save_preset(values, claim))
 
     def forget() -> tuple[str, str]:
-        return _message(host.forget_preset()), ""
+        return _answers(host.forget_preset())
 
     def ask() -> tuple[str, str]:
-        return _message(host.ask()), ""
+        return _answers(host.ask())
 
     claims = panel.claims
     below, at_the_claims = [panel.message, claims.answer], [claims.answer, panel.message]
@@ -140,8 +140,9 @@ def _update(field: Field, value: Any, view: View) -> Any:
     return gr.update(value=view.filled[field.name], **changed) if field.name in view.filled else gr.update(**changed)
 
 
-def _message(text: str) -> str:
-    return f'<p class="zsnr-message" role="status">{html.markup(text)}</p>'
+def _answers(text: str) -> tuple[str, str]:
+    """What came of a press, and nothing in the place where other buttons answer."""
+    return f'<p class="zsnr-message" role="status">{html.markup(text)}</p>', ""
 
 
 def _control(field: Field, elem_id: str, default: bool | float) -> Any:

@@ -275,6 +275,7 @@ class SharedCases:
         result = made(driver.txt2img(**{**on(driver, "epsilon_ztsnr", steps=5), "zsnr": forced}))
         assert result.levels[0] == pytest.approx(SIGMAS[999], rel=1e-3)
         assert "Expect a broken image: from pure noise" in result.infotext
+        assert "even if it was trained so" in result.infotext
 
     @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])
     def test_off_leaves_nothing_behind(self, driver: Driver, sampler: str):

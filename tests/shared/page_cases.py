@@ -115,6 +115,7 @@ def test_one_answer_takes_the_place_of_the_other(panel):
 def test_a_choice_that_breaks_the_picture_is_named_with_the_remedy(panel):
     panel.tick("follow_checkpoint", False)
     panel.tick("zero_terminal_snr")
+    assert "Expect a broken image: from pure noise the error of an epsilon model is multiplied by" in panel.status
     assert "Tick v-prediction if the model predicts v, or switch the zero-" in panel.status
     panel.tick("zero_terminal_snr", False)
     assert "broken" not in panel.status

@@ -125,8 +125,8 @@ def test_a_marked_epsilon_model_is_followed_on_the_normal_schedule_and_told_why(
     assert "most likely break the image" in why  # a very exact one need not: docs/evidence.md
     assert 'untick "Follow the checkpoint" and choose yourself' in why
     (forced,) = plan(Settings(enabled=True, follow_checkpoint=False, zero_terminal_snr=True), marked).warnings
-    assert "4519" in forced
     assert "Expect a broken image: from pure noise" in forced
+    assert "multiplied by 4519, even if it was trained so. Tick v-prediction" in forced
 
 
 def test_every_choice_is_used_as_asked_or_named_in_a_warning():
