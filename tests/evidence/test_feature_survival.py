@@ -92,3 +92,11 @@ def test_fitted_levels_keep_features_of_every_size(side: int, steps: int, least:
     found = survival(BY_NAME["DPM++ 2M"], Fitted(side).sigmas(ZERO_SNR_SIGMAS, steps), s)
     assert found.min() > least
     assert found.max() < most
+
+
+@pytest.mark.parametrize("side", [16, 32, 64, 128, 256])
+@pytest.mark.parametrize("steps", [10, 15, 20, 30, 50])
+def test_the_landing_keeps_brightness_itself_to_two_hundredths(side: int, steps: int):
+    """What the jump loses and what the steps below it overshoot cancel."""
+    (found,) = survival(BY_NAME["DPM++ 2M"], Fitted(side).sigmas(ZERO_SNR_SIGMAS, steps), [0.85 * side])
+    assert found.item() == pytest.approx(1, abs=0.02)
