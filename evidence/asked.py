@@ -12,7 +12,7 @@ from evidence.pair import text, unet
 from lib_zsnr.core import asked
 from lib_zsnr.core.schedule import NUM_TRAIN_TIMESTEPS
 
-ASKED = (("flawed", 16), ("fixed", 16), ("fixed", 64), ("large", 16), ("large", 64))
+ASKED = (("flawed", 16), ("flawed", 64), ("fixed", 16), ("fixed", 64))
 """Each model, and the sides of the latents that it is asked with."""
 _NOISES = 100
 

@@ -17,11 +17,13 @@ Column = tuple[str, str, Row]
 _BY_STEPS: tuple[Column, ...] = (
     ("brightness error: flawed", "brightness_error", rows.FLAWED),
     ("fixed, as the WebUI samples it", "brightness_error", rows.FIXED_BY_DEFAULT),
+    ("by its option", "brightness_error", rows.ZERO_SNR),
     ("trailing", "brightness_error", rows.ALL_BUT_RESCALE),
-    ("bridge", "brightness_error", rows.BRIDGED),
+    ("fitted", "brightness_error", rows.FITTED),
     ("frechet: flawed", "frechet", rows.FLAWED),
     ("fixed, as the WebUI samples it", "frechet", rows.FIXED_BY_DEFAULT),
     ("trailing, phi 0.7", "frechet", rows.PAPER),
+    ("fitted, phi 0.7", "frechet", rows.BY_DEFAULT),
 )
 _PHI_ROWS = {0: rows.ALL_BUT_RESCALE, **dict(zip(rows.PHIS, rows.RESCALED))}
 _BY_PHI: tuple[Column, ...] = tuple(
@@ -29,8 +31,6 @@ _BY_PHI: tuple[Column, ...] = tuple(
     for number in ("over_exposed", "frechet")
     for phi in (0, 0.5, 0.7, 1)
 )
-SPACED_STEPS = (5, 6, 8, 10, 15, 20, 25)
-"""Those that bridge spacing is for, and 5, for which it is not."""
 
 
 def by_steps(table: Table) -> list[str]:
@@ -38,21 +38,20 @@ def by_steps(table: Table) -> list[str]:
 
     As the two below it raises KeyError for a cell that is missing.
     """
-    return _grid(table, _BY_STEPS)
+    return _grid(table, _BY_STEPS, SAMPLERS)
 
 
 def by_phi(table: Table) -> list[str]:
-    """Lines of Markdown: what CFG rescale does for each sampler and number of steps."""
-    return _grid(table, _BY_PHI)
+    """Lines of Markdown: what CFG rescale does for each number of steps of DDIM."""
+    return _grid(table, _BY_PHI, ("DDIM",))
 
 
 def by_spacing(table: Table, number: str) -> list[str]:
     """Lines of Markdown: one number of all spacings over the zero-SNR range, for both samplers that have them."""
-    samplers = rows.BRIDGED.samplers
-    names = list(rows.spacings(samplers[0]))
+    names = list(rows.spacings(rows.SPACED_SAMPLERS[0]))
     lines = _head([f"{number.replace('_', ' ')}: sampler, steps", *names])
-    for sampler in samplers:
-        for steps in SPACED_STEPS:
+    for sampler in rows.SPACED_SAMPLERS:
+        for steps in STEPS:
             numbers = [_number(table, row, sampler, steps, number) for row in rows.spacings(sampler).values()]
             lines.append(_line([f"{sampler}, {steps}", *numbers]))
     return lines
@@ -64,7 +63,7 @@ def fitted(table: Table) -> list[str]:
     lines = _head(head)
     ways = {"trailing": (rows.ALL_BUT_RESCALE, rows.PAPER), "fitted": (rows.FITTED, rows.BY_DEFAULT)}
     for sampler in SAMPLERS:
-        for steps in rows.FITTED.steps:
+        for steps in STEPS:
             for way, (plain, rescaled) in ways.items():
                 of_plain = ("black", "white", "brightness_error", "sampling_error", "frechet")
                 numbers = [_number(table, plain, sampler, steps, name) for name in of_plain]
@@ -73,9 +72,9 @@ def fitted(table: Table) -> list[str]:
     return lines
 
 
-def _grid(table: Table, columns: Sequence[Column]) -> list[str]:
+def _grid(table: Table, columns: Sequence[Column], samplers: Sequence[SamplerName]) -> list[str]:
     lines = _head(["Sampler, steps", *(title for title, _, _ in columns)])
-    for sampler in SAMPLERS:
+    for sampler in samplers:
         for steps in STEPS:
             numbers = [_number(table, row, sampler, steps, number) for _, number, row in columns]
             lines.append(_line([f"{sampler}, {steps}", *numbers]))
@@ -83,8 +82,6 @@ def _grid(table: Table, columns: Sequence[Column]) -> list[str]:
 
 
 def _number(table: Table, row: Row, sampler: SamplerName, steps: int, number: str) -> str:
-    if sampler not in row.samplers:
-        return formatted(None)
     return formatted(table.cells[row.name, sampler, steps, PICTURES].numbers[number])
 
 

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parse(arguments)
     if given.threads:
         torch.set_num_threads(given.threads)
-    model = sample.load("large", given.out / "clip", given.weights)
+    model = sample.load("fixed", given.out / "clip", given.weights)
     table = Table(given.out / "convergence.json", model.digest)
     for side in given.sides:
         for cfg in given.cfg:
@@ -71,7 +71,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m evidence.convergence", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for convergence.json and what it goes on from")
     parser.add_argument("--weights", type=Path, default=unet.WEIGHTS, help="default: those of the repository")
-    sides = unet.LARGE.sides
+    sides = unet.SIDES
     parser.add_argument("--sides", nargs="+", type=int, choices=sides, default=sides, help="of the latents")
     parser.add_argument("--pictures", type=int, help=f"in place of {PICTURES}, by the side")
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, default=unet.WEIGHTS, help="default: those of the repository")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as clip:
-        model = sample.load("large", Path(clip), given.weights)
+        model = sample.load("fixed", Path(clip), given.weights)
         rows = {title: paint(model, [CAPTION] * SEEDS, way, CFG) for title, way in WAYS.items()}
         table = list(black_and_white(model))
     from_dark = brightness(list(rows.values())[-1]).argsort()

@@ -25,7 +25,7 @@ from lib_zsnr.core.schedule import LINEAR_END, LINEAR_START, NUM_TRAIN_TIMESTEPS
 
 # Empty tensors by which ComfyUI and reForge know such a model, and this extension too.
 MARKERS = ("v_pred", "ztsnr")
-STORED = ("flawed", "fixed", "large")
+STORED = ("flawed", "fixed")
 
 
 def checkpoint(name: str, clip: Path, weights: Path = unet.WEIGHTS) -> dict[str, Tensor]:
@@ -52,7 +52,7 @@ def webui_config(name: str, clip: Path) -> dict[str, object]:
         "timesteps": NUM_TRAIN_TIMESTEPS,
         "first_stage_key": "jpg",
         "cond_stage_key": "txt",
-        "image_size": unet.layout_of(name).sides[-1],
+        "image_size": unet.SIDES[-1],
         "channels": LATENT_CHANNELS,
         "cond_stage_trainable": False,
         "conditioning_key": "crossattn",
@@ -60,7 +60,7 @@ def webui_config(name: str, clip: Path) -> dict[str, object]:
         "use_ema": False,
         "unet_config": {
             "target": "ldm.modules.diffusionmodules.openaimodel.UNetModel",
-            "params": ldm_unet_params(unet.layout_of(name)),
+            "params": ldm_unet_params(),
         },
         "first_stage_config": {
             "target": "ldm.models.autoencoder.AutoencoderKL",
@@ -80,16 +80,16 @@ def webui_config(name: str, clip: Path) -> dict[str, object]:
     return {"model": {"target": "ldm.models.diffusion.ddpm.LatentDiffusion", "params": params}}
 
 
-def ldm_unet_params(layout: unet.Layout) -> dict[str, object]:
+def ldm_unet_params() -> dict[str, object]:
     """The arguments of ldm's UNetModel."""
     return {
-        "image_size": layout.sides[-1],
+        "image_size": unet.SIDES[-1],
         "in_channels": LATENT_CHANNELS,
         "out_channels": LATENT_CHANNELS,
-        "model_channels": layout.channels[0],
-        "attention_resolutions": [layout.attention_from],
-        "num_res_blocks": layout.blocks_down,
-        "channel_mult": [channels // layout.channels[0] for channels in layout.channels],
+        "model_channels": unet.CHANNELS[0],
+        "attention_resolutions": [unet.ATTENTION_FROM],
+        "num_res_blocks": unet.BLOCKS_DOWN,
+        "channel_mult": [channels // unet.CHANNELS[0] for channels in unet.CHANNELS],
         "num_heads": unet.HEADS,
         "use_spatial_transformer": True,
         "transformer_depth": 1,

@@ -40,18 +40,9 @@ _TURNS = {1: (0,), 2: (1, 0), 3: (2, 1, 2, 0)}
 # A training that goes on after that is for the largest, where brightness takes the longest to learn.
 _LATE, _LATE_TURNS = 14000, (2, 2, 2, 1, 2, 2, 2, 0)
 _RATE, _WARM_UP, _DECAY_SHARE, _AVERAGING = 1.5e-3, 100, 0.3, 0.998
+STEPS = 12000
+"""Those of the stored `flawed`; `fixed` went on to 14000 and then to 22000."""
 EMPTY_CAPTIONS = 0.1  # for classifier-free guidance
-OFFSET = 0.1  # Guttenberg 2023
-
-
-def sizes_of(model: str) -> tuple[Size, ...]:
-    """The sizes that a model is trained on."""
-    return tuple(size for size in SIZES if size.side in unet.layout_of(model).sides)
-
-
-def default_steps(model: str) -> int:
-    """As many as the stored weights were trained with, an hour or so on one core; `large` then had 8000 more."""
-    return 12000 if len(sizes_of(model)) == 1 else 14000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.model == "autoencoder":
         path = train_autoencoder.train(options.out, options.steps or train_autoencoder.STEPS, options.seed, device)
     else:
-        path = train(options.model, options.out, options.steps or default_steps(options.model), options.seed, device)
+        path = train(options.model, options.out, options.steps or STEPS, options.seed, device)
     print(f"the weights are in {path}")
     return 0
 
@@ -75,11 +66,11 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
     autoencoder = unet.load_autoencoder(stored).to(device)
     known = {
         size.side: data.cached_latents(autoencoder, scenes.TRAIN_SEED, size.pictures, size.side, folder)
-        for size in sizes_of(model)
+        for size in SIZES
     }
     table = text.caption_table(folder / "clip").to(device)
     torch.manual_seed(seed)  # all see the same batches, and begin with the same weights but for unet.BEGUN_WITH
-    network = unet.new_unet(model)
+    network = unet.new_unet()
     if model in unet.BEGUN_WITH:
         network.load_state_dict(unet.load_unet(unet.BEGUN_WITH[model]).state_dict())
     network = network.to(device).train()
@@ -92,10 +83,10 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(_RATE, step, steps, _WARM_UP, _DECAY_SHARE)
         generator = draws(seed, step)
-        size = size_of_step(step, sizes_of(model))
+        size = size_of_step(step)
         latents, captions = known[size.side]
         chosen = torch.randint(len(latents), (size.batch,), generator=generator)
-        x, t, target = noised(model, scheduler, latents[chosen].float(), generator)
+        x, t, target = noised(scheduler, latents[chosen].float(), generator)
         batch_captions = torch.where(torch.rand(size.batch, generator=generator) < EMPTY_CAPTIONS, 0, captions[chosen])
         predicted = network(x.to(device), t.to(device), table[batch_captions.to(device)]).sample
         loss = F.mse_loss(predicted, target.to(device))
@@ -110,21 +101,16 @@ def train(model: str, folder: Path, steps: int, seed: int, device: torch.device)
     return path
 
 
-def size_of_step(step: int, sizes: Sequence[Size]) -> Size:
+def size_of_step(step: int) -> Size:
     """Which size is trained in a step; the same, however many steps there are in all."""
-    begun = sum(step >= size.begins for size in sizes)
+    begun = sum(step >= size.begins for size in SIZES)
     turns = _LATE_TURNS if step >= _LATE and begun == len(SIZES) else _TURNS[begun]
-    return sizes[turns[step % len(turns)]]
+    return SIZES[turns[step % len(turns)]]
 
 
-def noised(
-    model: str, scheduler: DDPMScheduler, clean: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def noised(scheduler: DDPMScheduler, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Noised latents `[B, 4, H, W]`, their timesteps `[B]` and what the model is to predict of them."""
     noise = torch.randn(clean.shape, generator=generator)
-    shift = torch.randn(len(clean), clean.shape[1], 1, 1, generator=generator)
-    if model == "offset":
-        noise = noise + OFFSET * shift
     # One timestep from each of B equal parts of the range: as even as can be, which steadies the loss.
     even = (torch.arange(len(clean)) + torch.rand(len(clean), generator=generator)) / len(clean)
     t = (even * NUM_TRAIN_TIMESTEPS).long().clamp(max=NUM_TRAIN_TIMESTEPS - 1)

@@ -56,7 +56,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     shutil.copy(unet.WEIGHTS / "autoencoder.safetensors", folder)
     torch.manual_seed(0)
-    unet.save_half(unet.new_unet("large").state_dict(), folder / "large.safetensors")
+    unet.save_half(unet.new_unet().state_dict(), folder / "fixed.safetensors")
     return folder
 
 
@@ -80,7 +80,7 @@ class TestPictures:
 
         def painted(each: Case) -> Tensor:
             network = Gaussian(each.options(setting.side).table)
-            return paint(Model("large", network, autoencoder, clip), setting, each).latents
+            return paint(Model("fixed", network, autoencoder, clip), setting, each).latents
 
         kept = amplitudes_kept(painted(case), painted(CONVERGED))
         made, converged = (
@@ -95,7 +95,7 @@ class TestPictures:
     @pytest.mark.parametrize(("cfg", "phi"), [(1.0, 0.0), (7.5, 0.7)])
     def test_they_begin_with_the_noise_of_the_ablations(self, cfg: float, phi: float, weights: Path, clip: Path):
         """Whatever their number, in whatever batches; with guidance, by the rescale of the paper."""
-        model = Model("large", unet.load_unet("large", weights), unet.load_autoencoder(weights), clip)
+        model = Model("fixed", unet.load_unet("fixed", weights), unet.load_autoencoder(weights), clip)
         case = Case("Euler", 2, "trailing")
         found = paint(model, Setting(16, cfg, 11), case)
         captions = [OPEN_CAPTIONS[number % 5] for number in range(11)]
@@ -130,7 +130,7 @@ class TestWays:
                 assert levels[0] == pytest.approx(top.item())
 
     def test_fitted_levels_are_those_of_the_size(self):
-        for side in unet.LARGE.sides:
+        for side in unet.SIDES:
             found = Case("Euler", 20, "fitted").levels(side)
             torch.testing.assert_close(found, Fitted(side).sigmas(ZERO_SNR_SIGMAS, 20))
 
@@ -159,7 +159,7 @@ class TestCommand:
         assert "| 128 pixels, CFG 7.5, phi 0.7, 2 images | rms |" in printed
 
     def test_each_number_is_of_its_own_pictures(self, printed: str, tmp_path: Path, weights: Path, clip: Path):
-        model = Model("large", unet.load_unet("large", weights), unet.load_autoencoder(weights), clip)
+        model = Model("fixed", unet.load_unet("fixed", weights), unet.load_autoencoder(weights), clip)
         rows = json.loads((tmp_path / "convergence.json").read_text())["rows"]
         for row in rows:
             setting, case = Setting(**row["setting"]), Case(**row["case"])
@@ -191,7 +191,7 @@ class TestCommand:
         other = tmp_path / "other"
         shutil.copytree(weights, other)
         torch.manual_seed(1)
-        unet.save_half(unet.new_unet("large").state_dict(), other / "large.safetensors")
+        unet.save_half(unet.new_unet().state_dict(), other / "fixed.safetensors")
         run(tmp_path, other, "--cfg", "1")
         measured = [line for line in capsys.readouterr().out.splitlines() if " s  " in line]
         assert len(measured) == 2 + 4 + 5

@@ -83,7 +83,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory, small: Autoencoder) -> Pat
     unet.save_half(small.state_dict(), folder / "autoencoder.safetensors")
     for seed, name in enumerate(convert.STORED):
         torch.manual_seed(seed)
-        unet.save_half(jolted(unet.new_unet(name)).state_dict(), folder / f"{name}.safetensors")
+        unet.save_half(jolted(unet.new_unet()).state_dict(), folder / f"{name}.safetensors")
     return folder
 
 
@@ -178,12 +178,11 @@ class TestLayouts:
                 full.decode(wanted / SCALE_FACTOR).sample, small.decode(wanted), rtol=0, atol=2e-4
             )
 
-    @pytest.mark.parametrize("model", ["fixed", "large"])
-    def test_the_unets_names_go_to_ldm_and_back_by_diffusers(self, model: str):
-        state = jolted(unet.new_unet(model)).state_dict()
+    def test_the_unets_names_go_to_ldm_and_back_by_diffusers(self):
+        state = jolted(unet.new_unet()).state_dict()
         renamed = layout.unet_to_ldm(state)
         assert len(renamed) == len(state)
-        config = {**unet.new_unet(model).config, "class_embed_type": None}
+        config = {**unet.new_unet().config, "class_embed_type": None}
         stored = {f"{layout.UNET_PREFIX}{name}": tensor for name, tensor in renamed.items()}
         same(convert_from_ckpt.convert_ldm_unet_checkpoint(stored, config), state)
 
@@ -229,7 +228,7 @@ class TestCheckpoint:
         from ldm.modules.diffusionmodules.openaimodel import UNetModel
 
         stored = convert.checkpoint(name, clip, weights)
-        theirs = UNetModel(**convert.ldm_unet_params(unet.layout_of(name))).eval()
+        theirs = UNetModel(**convert.ldm_unet_params()).eval()
         theirs.load_state_dict(part(stored, layout.UNET_PREFIX))
         generator = torch.Generator().manual_seed(0)
         x, t = torch.randn(3, 4, 16, 16, generator=generator), torch.tensor([0, 500, 999])
@@ -321,7 +320,7 @@ class TestTraining:
     def test_the_target_is_what_the_model_predicts(self, name: str):
         clean = torch.randn(64, 4, 2, 2, generator=torch.Generator().manual_seed(0))
         scheduler = unet.training_scheduler(name)
-        x, t, target = train.noised(name, scheduler, clean, torch.Generator().manual_seed(1))
+        x, t, target = train.noised(scheduler, clean, torch.Generator().manual_seed(1))
         alpha = scheduler.alphas_cumprod[t][:, None, None, None]
         if name in unet.PREDICT_V:
             assert scheduler.alphas_cumprod[-1] == 0
@@ -339,29 +338,22 @@ class TestTraining:
         begun = load_file(train.train("zsnr_epsilon", tmp_path, 1, 0, torch.device("cpu")))
         same(begun, load_file(unet.WEIGHTS / "flawed.safetensors"))
 
-    @pytest.mark.parametrize("model", ["fixed", "large"])
-    def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
-        self, tmp_path: Path, small: Autoencoder, monkeypatch, model: str
-    ):
+    def test_a_run_that_was_cut_off_ends_as_one_that_was_not(self, tmp_path: Path, small: Autoencoder, monkeypatch):
         monkeypatch.setattr(train, "SIZES", FEW)
         monkeypatch.setattr("evidence.pair.progress._SAVED_EVERY", 1)
         for folder in ("whole", "cut"):
             unet.save_half(small.state_dict(), tmp_path / folder / "autoencoder.safetensors")
-        whole = load_file(train.train(model, tmp_path / "whole", 3, 0, torch.device("cpu")))
+        whole = load_file(train.train("fixed", tmp_path / "whole", 3, 0, torch.device("cpu")))
         monkeypatch.setattr("evidence.pair.progress.Progress.note", cut_off_after(2))
         with pytest.raises(KeyboardInterrupt):
-            train.train(model, tmp_path / "cut", 3, 0, torch.device("cpu"))
+            train.train("fixed", tmp_path / "cut", 3, 0, torch.device("cpu"))
         monkeypatch.setattr("evidence.pair.progress.Progress.note", lambda self, loss: None)
-        resumed = load_file(train.train(model, tmp_path / "cut", 3, 0, torch.device("cpu")))
+        resumed = load_file(train.train("fixed", tmp_path / "cut", 3, 0, torch.device("cpu")))
         same(resumed, whole)
 
     def test_sizes_come_one_after_the_other_and_stay(self):
-        seen = [
-            {train.size_of_step(step, train.sizes_of("large")).side for step in range(first, first + 400)}
-            for first in (0, 8000, 13000)
-        ]
+        seen = [{train.size_of_step(step).side for step in range(first, first + 400)} for first in (0, 8000, 13000)]
         assert seen == [{16}, {16, 32}, {16, 32, 64}]
-        assert {train.size_of_step(step, train.sizes_of("fixed")).side for step in range(12000)} == {16}
 
     @pytest.mark.parametrize("side", [16, 32, 64])
     def test_larger_images_are_trained_at_higher_noise(self, side: int):
@@ -398,7 +390,7 @@ class TestStoredWeights:
         paths = [unet.WEIGHTS / f"{name}.safetensors" for name in STORED]
         if not all(path.exists() for path in paths):
             pytest.skip("the weights are not there")
-        assert sum(path.stat().st_size for path in paths) < 8 * MEGABYTE
+        assert sum(path.stat().st_size for path in paths) < 6 * MEGABYTE
         assert {tensor.dtype for path in paths for tensor in load_file(path).values()} == {torch.float16}
 
     @pytest.mark.parametrize(("level", "wanted"), [(-1.0, 0.0), (0.0, 0.5), (1.0, 1.0)])

@@ -48,48 +48,46 @@ def test_the_stored_table_shows_black_white_and_less_of_what_is_wrong(stored: ta
     assert differ(fixed["brightness_error"], flawed["brightness_error"])
 
 
-@pytest.mark.parametrize(("sampler", "share"), [("DPM++ 2M", 1 / 3), ("Euler", 0.6)])
-def test_the_stored_table_shows_the_bridge_better_than_trailing_with_ten_steps(stored, sampler, share):
-    bridge, trailing = (
-        stored.cells[row.name, sampler, 10, 200].numbers for row in (rows.BRIDGED, rows.ALL_BUT_RESCALE)
-    )
-    assert bridge["sampling_error"].value <= share * trailing["sampling_error"].value
-
-
-CLAIMED = [steps for steps in summaries.SPACED_STEPS if steps >= 6]
-
-
-@pytest.mark.parametrize("sampler", rows.BRIDGED.samplers)
-@pytest.mark.parametrize("steps", CLAIMED)
-def test_the_stored_table_shows_the_bridge_better_in_brightness_than_trailing_and_as_good_in_detail(
-    stored, sampler, steps
+@pytest.mark.parametrize(("sampler", "share"), [("DPM++ 2M", 1 / 3), ("Euler", 0.6), ("DDIM", 0.6)])
+@pytest.mark.parametrize("steps", [10, 20])
+def test_the_stored_table_shows_fitted_levels_better_than_trailing_in_brightness_and_as_good_in_detail(
+    stored, sampler, share, steps
 ):
-    bridge, trailing = (
-        stored.cells[row.name, sampler, steps, 200].numbers for row in (rows.BRIDGED, rows.ALL_BUT_RESCALE)
+    fitted, trailing = (
+        stored.cells[row.name, sampler, steps, 200].numbers for row in (rows.FITTED, rows.ALL_BUT_RESCALE)
     )
-    assert differ(bridge["sampling_error"], trailing["sampling_error"])
-    # The same seeds, so far less is chance than the errors of both say.
-    assert bridge["frechet"].value < 1.1 * trailing["frechet"].value
+    assert differ(fitted["sampling_error"], trailing["sampling_error"])
+    assert fitted["sampling_error"].value <= share * trailing["sampling_error"].value
+    assert not differ(trailing["frechet"], fitted["frechet"])
 
 
-@pytest.mark.parametrize("sampler", rows.BRIDGED.samplers)
+def test_the_stored_table_shows_a_third_of_the_flawed_models_brightness_error(stored):
+    """DDIM, 20 steps: what the WebUI does with the ordinary model, and what the extension does with the other one."""
+    flawed, fitted = (
+        stored.cells[row.name, "DDIM", 20, 1000].numbers["brightness_error"] for row in (rows.FLAWED, rows.FITTED)
+    )
+    assert fitted.value <= flawed.value / 3
+
+
+@pytest.mark.parametrize("sampler", rows.SPACED_SAMPLERS)
 @pytest.mark.parametrize("spacing", ["karras", "exponential", "beta"])
-@pytest.mark.parametrize("steps", CLAIMED)
-def test_the_stored_table_shows_no_other_spacing_as_good_in_both_with_few_steps(stored, sampler, spacing, steps):
-    other = stored.cells[rows.spacings(sampler)[spacing].name, sampler, steps, 200].numbers
-    bridge = stored.cells[rows.BRIDGED.name, sampler, steps, 200].numbers
-    if steps < 15:
-        brighter = differ(bridge["sampling_error"], other["sampling_error"])
-        assert brighter or other["frechet"].value > 2 * bridge["frechet"].value
-    else:
-        # Exponential and Karras come near for DPM++ 2M, but not past it by much.
-        assert bridge["sampling_error"].value < 1.3 * other["sampling_error"].value
+def test_the_stored_table_shows_no_other_spacing_better_all_in_all(stored, sampler, spacing):
+    for steps in (10, 20):
+        other = stored.cells[rows.spacings(sampler)[spacing].name, sampler, steps, 200].numbers
+        fitted = stored.cells[rows.FITTED.name, sampler, steps, 200].numbers
+        brighter, plainer = (
+            differ(other["sampling_error"], fitted["sampling_error"]),
+            differ(fitted["frechet"], other["frechet"]),
+        )
+        if steps == 10:
+            assert plainer or not brighter
+        # With the WebUI's default of 20 some come near, for DPM++ 2M past it by a hundredth of the range at most.
+        assert plainer or fitted["sampling_error"].value < other["sampling_error"].value + 0.01
 
 
-def test_the_stored_table_has_the_papers_rows_with_every_sampler_and_number_of_steps(stored):
-    every = (row for row in rows.ROWS if set(row.samplers) == set(rows.SAMPLERS))
-    wanted = {(row.name, sampler, steps, 200) for row in every for sampler in rows.SAMPLERS for steps in row.steps}
-    assert wanted <= stored.cells.keys()
+def test_the_stored_table_has_every_row_with_its_samplers_and_numbers_of_steps(stored):
+    wanted = {(row.name, sampler, steps, 200) for row in rows.ROWS for sampler in row.samplers for steps in rows.STEPS}
+    assert wanted == {key for key in stored.cells if key[-1] == 200}
 
 
 def test_the_page_quotes_the_stored_table(stored: tables.Table):
@@ -101,5 +99,5 @@ def test_the_page_quotes_the_stored_table(stored: tables.Table):
 def test_the_page_shows_all_that_the_summaries_do(stored: tables.Table):
     text = (ROOT / "docs/evidence.md").read_text(encoding="utf-8")
     for lines in summaries.all_of(stored):
-        assert len(lines) > 10
+        assert len(lines) >= 2 + len(rows.STEPS)
         assert "\n".join(lines) in text

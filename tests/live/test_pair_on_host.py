@@ -152,7 +152,7 @@ def test_every_row_of_the_ablation_is_sampled_as_the_webui_does(pair, pair_folde
         (rows.ALL_BUT_RESCALE, "DDIM", 20),
         (rows.PAPER, "DDIM", 20),
         (rows.PAPER, "Euler", 10),
-        (rows.BRIDGED, "DPM++ 2M", 10),
+        (rows.BY_DEFAULT, "DPM++ 2M", 10),
     ],
     ids=lambda part: part.name if isinstance(part, Row) else part,
 )
