@@ -14,8 +14,8 @@ TERMINAL = math.inf
 """For `first_order_above`: the step out of the terminal level alone."""
 
 
-# Distance to the converged image by trailing and by fitted levels, trained model, CFG 7.5: DPM++ 2M with 8 steps .29
-# and .21 at 128 pixels, .19 and .16 at 256, .21 and .20 at 512; with 6 steps .35 and .31, .24 and .27, .28 and .45.
+# Distance to the converged image by trailing and by fitted levels, trained model, CFG 7.5: DPM++ 2M with 8 steps .33
+# and .19 at 128 pixels, .40 and .18 at 256, .37 and .29 at 512; with 6 steps .42 and .33, .52 and .35, .46 and .62.
 FITTED_FROM_STEPS = 8
 
 
@@ -69,8 +69,8 @@ UNKNOWN_WITH_OWN_LEVELS = SamplerTraits(own_levels=True, known=False)
 
 # By the names of the functions in k-diffusion and in the WebUI.
 _ROWS = {
-    # First-order samplers do not extrapolate, so fewer steps will do: with 6 .37 by trailing and .28 by fitted levels
-    # at 128 pixels, .25 and .22 at 256, .27 and .26 at 512.
+    # First-order samplers do not extrapolate, so fewer steps will do: with 6 .44 by trailing and .34 by fitted levels
+    # at 128 pixels, .54 and .34 at 256, .44 and .42 at 512.
     "sample_euler": SamplerTraits(fitted_from_steps=6),
     "sample_euler_ancestral": SamplerTraits(fitted_from_steps=6, highest_landing=2.0),
     "sample_lms": SamplerTraits(enough_steps=8),
@@ -82,15 +82,16 @@ _ROWS = {
     # With many steps trailing has levels between the terminal one and those that set the overall brightness. Its second
     # order there turned every fourth black image white (30 steps, CFG 5 and 7.5, no rescale).
     "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, fitted_from_steps=20, enough_steps=15),
-    "sample_dpmpp_2m": SamplerTraits(),
-    "sample_dpmpp_2s_ancestral": SamplerTraits(highest_landing=2.0),
+    # With 6 steps at CFG 10 its white is .79 at 256 pixels, by trailing; with 8 .99.
+    "sample_dpmpp_2m": SamplerTraits(enough_steps=8),
+    "sample_dpmpp_2s_ancestral": SamplerTraits(highest_landing=2.0, enough_steps=8),
     "sample_dpmpp_sde": SamplerTraits(),
     # White by trailing and by fitted levels at CFG 7.5 with rescale: with 10 steps .92 and .60 at 256 pixels, .96 and
     # .74 at 512, with 15 .96 and .90, .98 and .88, with 20 .97 and .96, .98 and .97.
     # The bridge lands lower for it, since it extrapolates across what it jumped: at 10 steps its brightness error on
     # the exact model is .037 by 5, .027 by this, .12 by trailing, .088 by default.
     "sample_dpmpp_2m_sde": SamplerTraits(
-        fitted_from_steps=20, highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=10
+        fitted_from_steps=20, highest_landing=2.0, bridge_sigma_per_step=2.2, enough_steps=15
     ),
     # White by trailing and by fitted levels at CFG 7.5 with rescale: with 20 steps .97 and .75 at 256 pixels, with 30
     # .98 and .95, and at 512 .98 and .84, with 40 .98 and .98.
@@ -107,12 +108,12 @@ _ROWS = {
     "ddim": SamplerTraits(fitted_from_steps=6),
     # Its guidance adds up over the steps, and few have too little of it. By trailing many had too much: with 50 at
     # CFG 5 and 7.5 without rescale one white image in four was black. By fitted levels all are white.
-    "ddim_cfgpp": SamplerTraits(cfg_scale_divisor=12.5, enough_steps=20),
+    "ddim_cfgpp": SamplerTraits(cfg_scale_divisor=12.5, enough_steps=15),
     # Its extrapolation overshoots under guidance as long as the steps are large: with 10 steps at CFG 7.5 its white is
     # .84 by a first-order start alone, .99 by this, and with 30 at CFG 10 .93 and .98. With many more it is nearer to
     # the converged image without.
     "plms": SamplerTraits(first_order_above=2.0, first_order_below_steps=40, enough_steps=8),
-    "unipc": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=20),
+    "unipc": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=15),
     # UniPC on sigmas, as Forge Neo and Forge Classic have it. With 8 steps at CFG 5 its black is .93 without a
     # first-order start, .00 with one; at CFG 10 its white is then .97 by trailing, .90 by fitted levels (with 12 steps
     # .97 and .94).
@@ -124,23 +125,22 @@ _ROWS = {
         ("sample_dpmpp_2s_ancestral_RF", "sample_euler_ancestral_RF", "sample_euler_a2"),
         SamplerTraits(for_flow_models=True),
     ),
-    # Black .00 and white .94 to 1.00 with 6 to 30 steps at CFG 5 to 10; with 8 and 15 by trailing and by fitted levels,
-    # with a first-order start and without, all of them within .03 of the converged image.
-    "sample_er_sde": SamplerTraits(),
-    "sample_res_multistep": SamplerTraits(),
+    # With 8 and more steps within .03 of the converged image, by trailing and by fitted levels, with a first-order
+    # start and without (Res Multistep with 6 at CFG 10: .20).
+    "sample_er_sde": SamplerTraits(enough_steps=8),
+    "sample_res_multistep": SamplerTraits(enough_steps=8),
     "sample_Kohaku_LoNyu_Yog": SamplerTraits(),
     # First-order steps, at which a start would change nothing.
     "sample_ddpm": SamplerTraits(),
     "sample_euler_ancestral_cfg_pp": SamplerTraits(),
-    # With 6 steps at a CFG scale of 1 their black is up to .09, their white down to .87. From 8 on all is within .02.
-    "sample_euler_cfg_pp": SamplerTraits(enough_steps=8),
-    "sample_dpmpp_2m_cfg_pp": SamplerTraits(enough_steps=8),
-    "sample_dpmpp_2m_sde_cfg_pp": SamplerTraits(enough_steps=8),
-    "sample_dpmpp_3m_sde_cfg_pp": SamplerTraits(TERMINAL, enough_steps=8),
+    "sample_euler_cfg_pp": SamplerTraits(),
+    "sample_dpmpp_2m_cfg_pp": SamplerTraits(),
+    "sample_dpmpp_2m_sde_cfg_pp": SamplerTraits(),
+    "sample_dpmpp_3m_sde_cfg_pp": SamplerTraits(TERMINAL),
     # With 8 steps at scale 1 its white is .99 by trailing with a first-order start, .90 without, .87 by fitted levels.
     "sample_dpmpp_sde_cfg_pp": SamplerTraits(TERMINAL, fitted_from_steps=10),
     # As Heun, but it weighs what it sees further down by its noise level.
-    "sample_heunpp2": SamplerTraits(TERMINAL),
+    "sample_heunpp2": SamplerTraits(TERMINAL, enough_steps=8),
     # As PLMS: with 15 steps at CFG 10 their white is .82 and .93 by a first-order start alone, .96 and .98 by this.
     "sample_ipndm": SamplerTraits(first_order_above=2.0, first_order_below_steps=40, enough_steps=8),
     "sample_ipndm_v": SamplerTraits(first_order_above=2.0, first_order_below_steps=40, enough_steps=8),
@@ -155,29 +155,33 @@ _ROWS = {
             "sample_euler_dy_negative",
             "sample_euler_dy_cfg_pp",
             "sample_euler_smea_dy_cfg_pp",
-            "sample_euler_ancestral_dy_cfg_pp",
             "sample_dpmpp_sde_classic",
-            "sample_dpmpp_2m_dy",
             "sample_dpmpp_2m_dy_cfg_pp",
             "sample_dpmpp_2s_ancestral_cfg_pp",
             "sample_dpmpp_2s_ancestral_cfg_pp_dyn",
             "sample_seeds_2",
-            "sample_seeds_3",
+            "sample_res_multistep_cfg_pp",
             "sample_res_solver",
         ),
         SamplerTraits(),
     ),
-    # With 6 steps at a CFG scale of 1 they are .12, .09 and .17 from the converged image, with 10 up to .03.
-    "sample_res_multistep_cfg_pp": SamplerTraits(enough_steps=10),
-    "sample_gradient_estimation_cfg_pp": SamplerTraits(TERMINAL, enough_steps=10),
-    "sample_res_multistep_ancestral_cfg_pp": SamplerTraits(enough_steps=10),
-    # With 20 steps the first is .07 from the converged image by fitted levels, .00 by trailing, the second .07 and .03.
-    # With 30 steps fitted levels will do for both.
-    "sample_res_multistep_ancestral": SamplerTraits(TERMINAL, fitted_from_steps=30, enough_steps=10),
-    "sample_sa_solver": SamplerTraits(TERMINAL, fitted_from_steps=30),
-    "sample_sa_solver_pece": SamplerTraits(TERMINAL, fitted_from_steps=30),  # .01 by trailing with 6, 10 and 20
-    # With 10 steps at CFG 10 its white is .96 by trailing, .89 by fitted levels.
-    "sample_gradient_estimation": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=10),
+    # With 6 steps .10 from the converged image, with 10 .03.
+    "sample_seeds_3": SamplerTraits(enough_steps=10),
+    "sample_gradient_estimation_cfg_pp": SamplerTraits(TERMINAL),
+    # On fitted levels at 256 pixels the noise that they add while their steps are large turns black grey: at a scale of
+    # 1 the first had black .52 with 20 steps, the second white .67 with 10; with a first-order start alone .23 and .83,
+    # with this .01 and .99. DPM++ 2M DY with 10 steps: .08 from the converged image without, .03 with this.
+    **dict.fromkeys(
+        ("sample_euler_ancestral_dy_cfg_pp", "sample_res_multistep_ancestral_cfg_pp", "sample_dpmpp_2m_dy"),
+        SamplerTraits(first_order_above=25.0),
+    ),
+    # White at 256 pixels, CFG 7.5 with rescale, by trailing and by fitted levels: the first .96 and .69 with 15 steps,
+    # .97 and .80 with 20; the second .81 and .76 with 20, .93 and .79 with 30, and .95 by trailing with 40.
+    "sample_res_multistep_ancestral": SamplerTraits(TERMINAL, fitted_from_steps=30, enough_steps=15),
+    "sample_sa_solver": SamplerTraits(TERMINAL, fitted_from_steps=math.inf, enough_steps=40),
+    "sample_sa_solver_pece": SamplerTraits(TERMINAL, fitted_from_steps=30),  # .03 by trailing with 6, 10 and 20
+    # With 10 steps at CFG 10 its white is .94 by trailing, with 15 .99 both ways.
+    "sample_gradient_estimation": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=15),
     # They choose the steps from the level that they are given to 0 by their tolerance. Dopri5's is loose: with 20 steps
     # at CFG 5 black and white are .48 and .53 without a first-order start, .30 and .63 with one, .01 and .99 by this.
     "sample_ode_dopri5": SamplerTraits(first_order_above=5.0),

@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--summary", action="store_true")
     options = parser.parse_args()
     if options.summary:
-        print(summary.tables([cell for cell in cells.read(options.out) if cell.cfg > 1]))
+        print(summary.tables(cells.read(options.out)))
         return
     _measure(options.out, options.samplers, options.steps)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from k_diffusion import sampling
 
 from tests.matrix.trained import TrainedHost, brightness
 from tests.shared.driver import Result
@@ -18,8 +21,8 @@ BLACK, WHITE = "solid black background", "solid white background"
 SEED, PICTURES = 1, 2
 """Black begins with the seed, white goes on with the seeds after those of black: they are one batch."""
 STEPS = (6, 8, 10, 15, 20, 30)
-GUIDANCE = tuple((cfg, phi) for cfg, phi in itertools.product((1.0, 5.0, 7.5, 10.0), (0.0, 0.7)) if cfg > 1 or phi == 0)
-"""CFG scale and phi. At a CFG scale of 1 there is nothing to rescale."""
+GUIDANCE = ((5.0, 0.0), (7.5, 0.7), (10.0, 0.0))
+"""CFG scale and phi: weak, middling with rescale, and strong. Without guidance the caption leaves a choice."""
 FUNCTIONS = {
     "Euler": "sample_euler",
     "Euler a": "sample_euler_ancestral",
@@ -53,7 +56,8 @@ NEAR = 0.05
 class Cell:
     """One row of the table: mean brightnesses of PICTURES pictures each, 0 to 1.
 
-    black, white: with the extension; off_...: without it; converged_...: by 200 steps of the same guidance.
+    black, white: with the extension; off_...: without it; converged_...: by 200 steps of the same guidance, those of a
+    sampler that adds noise by one that does too.
     """
 
     sampler: str
@@ -101,12 +105,13 @@ class Measuring:
         """One cell."""
         ours = means(self.request(sampler, steps, cfg, {"enabled": True, "cfg_rescale": phi}))
         off = self._once(sampler, steps, cfg, [False])
-        return Cell(sampler, steps, cfg, phi, *ours, *off, *self._converged(cfg, phi))
+        noisy = adds_noise(getattr(sampling, FUNCTIONS[sampler], None))
+        return Cell(sampler, steps, cfg, phi, *ours, *off, *self._converged(noisy, cfg, phi))
 
-    def _converged(self, cfg: float, phi: float) -> tuple[float, float]:
+    def _converged(self, noisy: bool, cfg: float, phi: float) -> tuple[float, float]:
         # For DDIM CFG++ too: its own guidance adds up with the steps, so that its 200 steps are over-guided.
         zsnr = {"enabled": True, "trailing": False, "cfg_rescale": phi}
-        return self._once("DPM++ 2M", 200, cfg, zsnr, scheduler="Exponential")
+        return self._once("DPM++ SDE" if noisy else "DPM++ 2M", 200, cfg, zsnr, scheduler="Exponential")
 
     def _once(self, sampler: str, steps: int, cfg: float, zsnr: Any, **more: Any) -> tuple[float, float]:
         key = (sampler, steps, cfg, str(zsnr))
@@ -119,6 +124,15 @@ class Measuring:
         prompts = [BLACK] * PICTURES + [WHITE] * PICTURES
         body = {"seed": SEED, "sampler_name": sampler, "steps": steps, "cfg_scale": cfg, "zsnr": zsnr, **more}
         return self.host.request(prompts, **body)
+
+
+def adds_noise(function: Callable[..., Any] | None) -> bool:
+    """Whether a sampling function of k-diffusion's kind draws noise in its steps by default.
+
+    Under guidance such a one converges elsewhere than one that does not.
+    """
+    parameters = {} if function is None else inspect.signature(function).parameters
+    return "noise_sampler" in parameters and ("eta" not in parameters or parameters["eta"].default != 0)
 
 
 def means(result: Result) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from evidence.levels import LINSPACE, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
-from evidence.pair import sample, text, unet
+from evidence.pair import sample, text
 from lib_zsnr.core.fitted import Fitted
 from lib_zsnr.core.guidance import rescale_cfg
 from lib_zsnr.core.spacing import TRAILING
@@ -24,6 +24,7 @@ from lib_zsnr.plan.samplers import TERMINAL, UNKNOWN, traits_of
 from lib_zsnr.settings import Settings
 from tests.matrix import cells
 from tests.matrix.elsewhere_samplers import FUNCTIONS, compared_with, is_one_by_one
+from tests.matrix.trained import LATENT_SIDE
 from tests.matrix.webui_functions import Function
 
 STORED = cells.STORED.with_name("matrix-others.csv")
@@ -65,10 +66,10 @@ class Denoiser(sample.Denoiser):
 
 
 def plan_of(label: str, steps: int) -> Plan:
-    """What the extension does with a sampler, at 128 pixels."""
+    """What the extension does with a sampler, at the images' size."""
     traits = traits_of(FUNCTIONS[label]) or UNKNOWN
     asked = Settings(enabled=True, follow_checkpoint=False, zero_terminal_snr=True, v_prediction=True)
-    sampler = Sampler(label, "k-diffusion", steps=steps, side=unet.LATENT_SIZE, traits=traits)
+    sampler = Sampler(label, "k-diffusion", steps=steps, side=LATENT_SIDE, traits=traits)
     return make_plan(asked, Model("fixed", "v"), sampler)
 
 
@@ -80,8 +81,13 @@ class Measuring:
         captions = [cells.BLACK] * cells.PICTURES + [cells.WHITE] * cells.PICTURES
         unguided, *guided = text.embed(clip, ["", *captions])
         self._pairs = [torch.stack([unguided, context]) for context in guided]
-        self.noise = sample.start_noise(cells.SEED, len(captions))
-        self._converged = {(cell.cfg, cell.phi): cell for cell in cells.read()}
+        self.noise = sample.start_noise(cells.SEED, len(captions), LATENT_SIDE)
+        self._converged = {
+            (noisy, cell.cfg, cell.phi): cell
+            for cell in cells.read()
+            for noisy in (False, True)
+            if cell.sampler == ("DPM++ SDE" if noisy else "DPM++ 2M")
+        }
 
     def has(self, label: str) -> bool:
         """Whether it is one of the WebUI's."""
@@ -103,7 +109,8 @@ class Measuring:
             function = first_order_start(function, ZERO_SNR_SIGMAS[-1].item(), plan.first_order_above)
         sigmas = plan.spacing.sigmas(ZERO_SNR_SIGMAS, steps)
         ours = self._means(label, function, ZERO_SNR_SIGMAS, sigmas, cfg, phi)
-        converged = self._converged[compared_with(label, cfg, phi)]
+        noisy = cells.adds_noise(self._functions[FUNCTIONS[label]])
+        converged = self._converged[(noisy, *compared_with(label, cfg, phi))]
         off = self._without(label, steps, cfg) if phi > 0 and not way else (math.nan, math.nan)
         judged_by = converged.converged_black, converged.converged_white
         return cells.Cell(label + way, steps, cfg, phi, *ours, *off, *judged_by)
@@ -135,6 +142,6 @@ class Measuring:
 def ways(label: str) -> Iterator[tuple[str, Plan]]:
     """Every way that is compared, with its name."""
     traits = traits_of(FUNCTIONS[label]) or UNKNOWN
-    spacings = (TRAILING, Fitted(unet.LATENT_SIZE, traits.highest_landing))
+    spacings = (TRAILING, Fitted(LATENT_SIDE, traits.highest_landing))
     for spacing, above in itertools.product(spacings, FIRST_ORDER_ABOVE):
         yield f": {spacing.name}, first-order above {above}", Plan(True, spacing=spacing, first_order_above=above)

@@ -60,17 +60,14 @@ what a setting says; its DPM++ 2S Ancestral CFG++ Intern, an experiment that pri
 3M SDE DY, for which no number of steps is enough: with 6, 10, 20, 30 and 50 the first is .13, .12, .07, .04 and .06
 from the converged image, with 6 to 30 the second .22 to .52."""
 
-# Weak, middling with rescale, and strong: by these three all cells of docs/matrix.csv are judged as by its six.
-GUIDANCE = ((5.0, 0.0), (7.5, 0.7), (10.0, 0.0))
 # What these WebUIs advise for CFG++: nothing divides the scale, and 1 is what 12.5 is elsewhere.
 CFG_PP_GUIDANCE = ((1.0, 0.0), (1.5, 0.7), (2.0, 0.0))
-_STRONGEST = 10.0
 _FEWER_STEPS = (6, 10, 20)  # for reForge's: they are many
 
 
 def guidance(label: str) -> tuple[tuple[float, float], ...]:
     """The CFG scales and phis by which it is measured."""
-    return CFG_PP_GUIDANCE if is_cfg_pp(label) else GUIDANCE
+    return CFG_PP_GUIDANCE if is_cfg_pp(label) else cells.GUIDANCE
 
 
 def steps_of(label: str) -> tuple[int, ...]:
@@ -82,7 +79,7 @@ def steps_of(label: str) -> tuple[int, ...]:
 
 def compared_with(label: str, cfg: float, phi: float) -> tuple[float, float]:
     """CFG and phi of the converged images that it is judged by: for CFG++ the strongest that there are."""
-    return (_STRONGEST if is_cfg_pp(label) else cfg), phi
+    return cells.GUIDANCE[-1] if is_cfg_pp(label) else (cfg, phi)
 
 
 def is_cfg_pp(label: str) -> bool:

@@ -14,8 +14,9 @@ from tests.shared.driver import Result
 from tests.webui.driver import ENTRY, DoubleDriver
 from tests.webui.host_double import checkpoints
 
-SIDE = 8 * unet.LATENT_SIZE
-"""Of the pictures that the pair was trained on, in pixels."""
+LATENT_SIDE = unet.SIDES[1]
+SIDE = 8 * LATENT_SIDE
+"""Of the images, in pixels: at 256 the normal schedule begins below the sigma at which their brightness is set."""
 
 
 class _Network(torch.nn.Module):
