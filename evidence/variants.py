@@ -36,10 +36,7 @@ class Run:
 def sample(sampler: Sampler, variant: Variant, steps: int, model: ExactModel, noise: Tensor) -> Run:
     """Sample pictures from unit noise `[B, C, H, W]`."""
     sigmas = variant_levels(sampler, variant, steps, noise.shape[-1])
-    options = _options(sampler, variant, steps, sigmas)
-    above = sampler.traits.first_order_steps_above(steps) if variant == "ours" else None
-    if above is not None:
-        options["function"] = first_order_start(sampler.function, ZERO_SNR_SIGMAS[-1].item(), above)
+    options = variant_options(sampler, variant, steps, sigmas)
     before = model.calls
     pictures = sampler.run(model, noise, sigmas, **options)
     return Run(pictures, sigmas.tolist(), model.calls - before)
@@ -78,9 +75,14 @@ def sample_reference(model: ExactModel, noise: Tensor, steps: int = 300) -> Tens
     return BY_NAME["DPM++ 2M"].run(model, noise, EXPONENTIAL.sigmas(ZERO_SNR_SIGMAS, steps))
 
 
-def _options(sampler: Sampler, variant: Variant, steps: int, sigmas: Tensor) -> dict[str, Any]:
-    if not sampler.traits.restarts:
-        return {}
-    again, times = sampler.traits.restart_counts(steps)
-    # The WebUI restarts at sigma 0.1; trailing levels need not come near it, there it is the lowest of them.
-    return {"again": again, "times": times, "at": sigmas[-2].item() if variant == "ours" else 0.1}
+def variant_options(sampler: Sampler, variant: Variant, steps: int, sigmas: Tensor) -> dict[str, Any]:
+    """The options of `Sampler.run` that go with the levels `[steps + 1]`."""
+    options: dict[str, Any] = {}
+    if sampler.traits.restarts:
+        again, times = sampler.traits.restart_counts(steps)
+        # The WebUI restarts at sigma 0.1; trailing levels need not come near it, there it is the lowest of them.
+        options |= {"again": again, "times": times, "at": sigmas[-2].item() if variant == "ours" else 0.1}
+    above = sampler.traits.first_order_steps_above(steps) if variant == "ours" else None
+    if above is not None:
+        options["function"] = first_order_start(sampler.function, ZERO_SNR_SIGMAS[-1].item(), above)
+    return options

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evidence import every_sampler
 from evidence.levels import BRIDGE, EXPONENTIAL, NORMAL_SIGMAS, ZERO_SNR_SIGMAS
 from evidence.samplers import BY_NAME, SAMPLERS
 from evidence.survival import survival
@@ -100,3 +101,16 @@ def test_the_landing_keeps_brightness_itself_to_two_hundredths(side: int, steps:
     """What the jump loses and what the steps below it overshoot cancel."""
     (found,) = survival(BY_NAME["DPM++ 2M"], Fitted(side).sigmas(ZERO_SNR_SIGMAS, steps), [0.85 * side])
     assert found.item() == pytest.approx(1, abs=0.02)
+
+
+def test_the_extension_keeps_brightness_no_worse_than_the_webui_but_where_guidance_asks_for_it():
+    """Those keep trailing with few steps, or choose their own levels: docs/evidence.md says why."""
+    table = list(every_sampler.kept())
+    worse = {
+        variant: {(each.sampler, each.steps, each.side) for each in table if each.ours_is_worse_than(variant)}
+        for variant in ("host default", "host option")
+    }
+    assert worse["host default"] == {("DPM++ 2M SDE", 10, 16), ("DPM++ 2M SDE Heun", 10, 16)}
+    assert {sampler for sampler, _, _ in worse["host option"]} == {
+        "DPM fast", "DPM2 a", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE", "PLMS",
+    }  # fmt: skip
