@@ -41,7 +41,7 @@ _TURNS = {1: (0,), 2: (1, 0), 3: (2, 1, 2, 0)}
 _LATE, _LATE_TURNS = 14000, (2, 2, 2, 1, 2, 2, 2, 0)
 _RATE, _WARM_UP, _DECAY_SHARE, _AVERAGING = 1.5e-3, 100, 0.3, 0.998
 STEPS = 12000
-"""Those of the stored `flawed`; `fixed` went on to 14000 and then to 22000."""
+"""Those of the stored `flawed`; `fixed` was trained for 14000 and went on to 22000."""
 EMPTY_CAPTIONS = 0.1  # for classifier-free guidance
 
 

@@ -2,7 +2,7 @@
 
 A sampler is identified by the function that runs, never by its name: other extensions run the same function under
 another name, and other functions under names of their own. `python -m tests.matrix` measures these rows, at usual CFG
-scales.
+scales. Brightnesses below that name no size are of 128 pixels and an earlier training of the pair.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ _ROWS = {
     "sample_dpm_2": SamplerTraits(TERMINAL, enough_steps=8),
     # This one, 2M SDE, 3M SDE and UniPC extrapolate across what the first step jumped, so fitted levels suit them only
     # once the steps are short. White by trailing and by fitted levels, trained model: this one with 15 steps at CFG 10
-    # .96 and .89 at 256 pixels; with 20 .97 and .96.
+    # .97 and .88 at 256 pixels, .99 and .93 at 512; with 20 at CFG 7.5 .96 and .96, .99 and .98.
     # With many steps trailing has levels between the terminal one and those that set the overall brightness. Its second
     # order there turned every fourth black image white (30 steps, CFG 5 and 7.5, no rescale).
     "sample_dpm_2_ancestral": SamplerTraits(first_order_above=25.0, fitted_from_steps=20, enough_steps=15),
-    # With 6 steps at CFG 10 its white is .79 at 256 pixels, by trailing; with 8 .99.
+    # With 6 steps at CFG 10 its white is .78 at 256 pixels, by trailing; with 8 .98.
     "sample_dpmpp_2m": SamplerTraits(enough_steps=8),
     "sample_dpmpp_2s_ancestral": SamplerTraits(highest_landing=2.0, enough_steps=8),
     "sample_dpmpp_sde": SamplerTraits(),
@@ -137,7 +137,7 @@ _ROWS = {
     "sample_dpmpp_2m_cfg_pp": SamplerTraits(),
     "sample_dpmpp_2m_sde_cfg_pp": SamplerTraits(),
     "sample_dpmpp_3m_sde_cfg_pp": SamplerTraits(TERMINAL),
-    # With 8 steps at scale 1 its white is .99 by trailing with a first-order start, .90 without, .87 by fitted levels.
+    # With 8 steps at scale 1 its white is .98 by trailing with a first-order start, .90 without, .87 by fitted levels.
     "sample_dpmpp_sde_cfg_pp": SamplerTraits(TERMINAL, fitted_from_steps=10),
     # As Heun, but it weighs what it sees further down by its noise level.
     "sample_heunpp2": SamplerTraits(TERMINAL, enough_steps=8),
@@ -183,7 +183,7 @@ _ROWS = {
     # With 10 steps at CFG 10 its white is .94 by trailing, with 15 .99 both ways.
     "sample_gradient_estimation": SamplerTraits(TERMINAL, fitted_from_steps=15, enough_steps=15),
     # They choose the steps from the level that they are given to 0 by their tolerance. Dopri5's is loose: with 20 steps
-    # at CFG 5 black and white are .48 and .53 without a first-order start, .30 and .63 with one, .01 and .99 by this.
+    # at CFG 5 black and white are .48 and .53 without a first-order start, .30 and .63 with one, .01 and .98 by this.
     "sample_ode_dopri5": SamplerTraits(first_order_above=5.0),
     "sample_ode_bosh3": SamplerTraits(TERMINAL),
     "sample_ode_adaptive_heun": SamplerTraits(TERMINAL),

@@ -104,7 +104,7 @@ def test_the_landing_keeps_brightness_itself_to_two_hundredths(side: int, steps:
 
 
 def test_the_extension_keeps_brightness_no_worse_than_the_webui_but_where_guidance_asks_for_it():
-    """Those keep trailing with few steps, or choose their own levels: docs/evidence.md says why."""
+    """Those keep trailing with few steps, choose their own levels or pay for a first-order start: docs/evidence.md."""
     table = list(every_sampler.kept())
     worse = {
         variant: {(each.sampler, each.steps, each.side) for each in table if each.ours_is_worse_than(variant)}

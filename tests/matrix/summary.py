@@ -9,10 +9,7 @@ from tests.matrix.cells import NEAR, STEPS, Cell
 
 
 def tables(cells: Sequence[Cell]) -> str:
-    """The worst error by sampler and steps, ours and without the extension; in bold beyond NEAR.
-
-    cells: those under guidance.
-    """
+    """The worst error by sampler and steps, ours and without the extension; in bold beyond NEAR."""
     head = f"| sampler | {' | '.join(f'{steps} steps' for steps in STEPS)} |"
     lines = [head, "|---" * (len(STEPS) + 1) + "|"]
     for sampler in dict.fromkeys(cell.sampler for cell in cells):
