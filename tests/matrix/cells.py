@@ -48,6 +48,8 @@ FUNCTIONS = {
 SAMPLERS = tuple(FUNCTIONS)
 COUNTS_ITS_OWN_STEPS, COUNTED_AS = "DPM adaptive", 20
 """The sampler that makes as many steps as it likes: it is measured once."""
+CONVERGED_BY = {False: "DPM++ 2M", True: "DPM++ SDE"}
+"""Whose many steps a sampler is judged by: under guidance those that add noise converge elsewhere than others."""
 NEAR = 0.05
 """How near to the converged picture a brightness has to be."""
 
@@ -111,7 +113,7 @@ class Measuring:
     def _converged(self, noisy: bool, cfg: float, phi: float) -> tuple[float, float]:
         # For DDIM CFG++ too: its own guidance adds up with the steps, so that its 200 steps are over-guided.
         zsnr = {"enabled": True, "trailing": False, "cfg_rescale": phi}
-        return self._once("DPM++ SDE" if noisy else "DPM++ 2M", 200, cfg, zsnr, scheduler="Exponential")
+        return self._once(CONVERGED_BY[noisy], 200, cfg, zsnr, scheduler="Exponential")
 
     def _once(self, sampler: str, steps: int, cfg: float, zsnr: Any, **more: Any) -> tuple[float, float]:
         key = (sampler, steps, cfg, str(zsnr))
@@ -127,10 +129,7 @@ class Measuring:
 
 
 def adds_noise(function: Callable[..., Any] | None) -> bool:
-    """Whether a sampling function of k-diffusion's kind draws noise in its steps by default.
-
-    Under guidance such a one converges elsewhere than one that does not.
-    """
+    """Whether a sampling function of k-diffusion's kind draws noise in its steps by default."""
     parameters = {} if function is None else inspect.signature(function).parameters
     return "noise_sampler" in parameters and ("eta" not in parameters or parameters["eta"].default != 0)
 

@@ -85,8 +85,8 @@ class Measuring:
         self._converged = {
             (noisy, cell.cfg, cell.phi): cell
             for cell in cells.read()
-            for noisy in (False, True)
-            if cell.sampler == ("DPM++ SDE" if noisy else "DPM++ 2M")
+            for noisy, judge in cells.CONVERGED_BY.items()
+            if cell.sampler == judge
         }
 
     def has(self, label: str) -> bool:
