@@ -50,6 +50,18 @@ COUNTS_ITS_OWN_STEPS, COUNTED_AS = "DPM adaptive", 20
 """The sampler that makes as many steps as it likes: it is measured once."""
 CONVERGED_BY = {False: "DPM++ 2M", True: "DPM++ SDE"}
 """Whose many steps a sampler is judged by: under guidance those that add noise converge elsewhere than others."""
+ERROR_WHEN_SMALL = {
+    "DDIM CFG++": 0.55,
+    "Euler CFG++": 0.11,
+    "DPM++ 2M CFG++": 0.08,
+    "DPM++ 2M SDE CFG++": 0.06,
+    "DPM++ 3M SDE CFG++": 0.15,
+    "RES Multistep CFG++": 0.09,
+    "Gradient Estimation CFG++": 0.10,
+    "Euler A DY CFG++": 0.10,
+    "RES Multistep Ancestral CFG++": 0.13,
+}
+"""With the most steps that a person is warned of, at 128 pixels by the weakest guidance: the tables are of 256."""
 NEAR = 0.05
 """How near to the converged picture a brightness has to be."""
 
